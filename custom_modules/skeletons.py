@@ -1,0 +1,249 @@
+"""The one definition of every body model: part names, limbs, mirror pairs, sigmas and colours.
+
+Datasets take their MMPose metainfo from here, codecs their channels, heads their widths, decoders and drawings their
+limbs. An order of parts or limbs is written down nowhere else.
+
+Symbols: K keypoints, L limbs, N people.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import importlib
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """A body model.
+
+    Args:
+        name: what datasets call it, ``metainfo['dataset_name']``.
+        keypoints: the K part names in channel order. Mirrored parts are called ``left_*`` and ``right_*``.
+        limbs: L pairs of keypoint indices, from the part nearer to the trunk to the farther one.
+        sigmas: the K standard deviations of COCO's object keypoint similarity.
+        midpoints: parts that no annotator clicked: name -> the two parts whose middle it is. Such a part is labelled
+            only where both of them are.
+        extending_limbs: indices of limbs that may join a part to a person but never start one (ear to shoulder in
+            OpenPose).
+
+    Raises:
+        ValueError: when the lengths disagree, a limb names a part that is not there, or a ``left_`` part has no
+            ``right_`` twin.
+    """
+
+    name: str
+    keypoints: tuple[str, ...]
+    limbs: tuple[tuple[int, int], ...]
+    sigmas: tuple[float, ...]
+    midpoints: dict[str, tuple[str, str]] = field(default_factory=dict)
+    extending_limbs: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        count = len(self.keypoints)
+        if len(set(self.keypoints)) != count:
+            raise ValueError(f'{self.name}: a keypoint name stands twice in {self.keypoints}')
+        if len(self.sigmas) != count:
+            raise ValueError(f'{self.name}: {count} keypoints but {len(self.sigmas)} sigmas')
+        if any(not 0 <= part < count for limb in self.limbs for part in limb):
+            raise ValueError(f'{self.name}: limbs must join keypoints 0 to {count - 1}')
+        unpaired = [name for name in self.keypoints if _mirrored_name(name) not in self.keypoints]
+        if unpaired:
+            raise ValueError(f'{self.name}: no mirrored part for {", ".join(unpaired)}')
+
+    @cached_property
+    def flip_indices(self) -> list[int]:
+        """For each keypoint, the index of its mirror image (itself when it lies on the body's axis)."""
+        return [self.keypoints.index(_mirrored_name(name)) for name in self.keypoints]
+
+    @cached_property
+    def limb_flip_indices(self) -> list[int]:
+        """For each limb, the index of its mirror image. ValueError when a limb has none in this model."""
+        return [self._mirror_of_limb(limb)[0] for limb in self.limbs]
+
+    @cached_property
+    def limb_flip_signs(self) -> list[int]:
+        """-1 for limbs whose mirror image runs the other way (left hip to right hip), else 1."""
+        return [self._mirror_of_limb(limb)[1] for limb in self.limbs]
+
+    def _mirror_of_limb(self, limb: tuple[int, int]) -> tuple[int, int]:
+        start, end = (self.flip_indices[part] for part in limb)
+        if (start, end) in self.limbs:
+            return self.limbs.index((start, end)), 1
+        if (end, start) in self.limbs:
+            return self.limbs.index((end, start)), -1
+        raise ValueError(f'{self.name}: limb {limb} has no mirror image among the limbs')
+
+    @cached_property
+    def colors(self) -> list[tuple[int, int, int]]:
+        """One RGB colour a keypoint, evenly around the colour circle."""
+        return _color_circle(len(self.keypoints))
+
+    @cached_property
+    def limb_colors(self) -> list[tuple[int, int, int]]:
+        """One RGB colour a limb: that of the part it ends in."""
+        return [self.colors[end] for _, end in self.limbs]
+
+    def metainfo(self) -> dict:
+        """This model in MMPose's dataset metainfo format, as ``parse_pose_metainfo`` takes it."""
+        return dict(
+            dataset_name=self.name,
+            keypoint_info={
+                index: dict(
+                    name=name,
+                    id=index,
+                    color=list(self.colors[index]),
+                    type='',
+                    swap='' if _mirrored_name(name) == name else _mirrored_name(name),
+                )
+                for index, name in enumerate(self.keypoints)
+            },
+            skeleton_info={
+                index: dict(
+                    link=(self.keypoints[start], self.keypoints[end]),
+                    id=index,
+                    color=list(self.limb_colors[index]),
+                )
+                for index, (start, end) in enumerate(self.limbs)
+            },
+            joint_weights=[1.0] * len(self.keypoints),
+            sigmas=list(self.sigmas),
+        )
+
+
+def get_skeleton(skeleton: Skeleton | str) -> Skeleton:
+    """The skeleton itself, or the one a dotted name stands for, as configs write it once they are dumped to a file.
+
+    Raises:
+        ValueError: when the name leads to no skeleton.
+    """
+    if isinstance(skeleton, Skeleton):
+        return skeleton
+    module, _, name = str(skeleton).rpartition('.')
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f'no skeleton {skeleton!r}: give a Skeleton or its dotted name ({error})') from error
+    if not isinstance(found, Skeleton):
+        raise ValueError(f'{skeleton!r} is a {type(found).__name__}, not a Skeleton')
+    return found
+
+
+def convert_keypoints(
+    keypoints: np.ndarray, visible: np.ndarray, source: Skeleton, target: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
+    """Re-order keypoints from one body model to another, by part name.
+
+    A part that ``target`` declares as a midpoint and ``source`` lacks becomes the mean of its two parts, with the
+    smaller of their visibilities. A part that cannot be had is (0, 0) with visibility 0.
+
+    Args:
+        keypoints: (N, K, 2) in ``source`` order, any coordinates.
+        visible: (N, K) visibilities or scores, 0 where a part is missing.
+
+    Returns:
+        The same in ``target`` order: (N, K', 2) and (N, K').
+    """
+    count = len(target.keypoints)
+    new_keypoints = np.zeros((len(keypoints), count, 2), dtype=keypoints.dtype)
+    new_visible = np.zeros((len(keypoints), count), dtype=visible.dtype)
+    for index, name in enumerate(target.keypoints):
+        names = (name,) if name in source.keypoints else target.midpoints.get(name, ())
+        if not names or any(part not in source.keypoints for part in names):
+            continue
+        parts = [source.keypoints.index(part) for part in names]
+        new_visible[:, index] = visible[:, parts].min(axis=1)
+        known = new_visible[:, index] > 0
+        new_keypoints[known, index] = keypoints[known][:, parts].mean(axis=1)
+    return new_keypoints, new_visible
+
+
+def _mirrored_name(name: str) -> str:
+    if name.startswith('left_'):
+        return 'right_' + name.removeprefix('left_')
+    if name.startswith('right_'):
+        return 'left_' + name.removeprefix('right_')
+    return name
+
+
+def _color_circle(count: int) -> list[tuple[int, int, int]]:
+    hues = (colorsys.hsv_to_rgb(index / count, 1.0, 1.0) for index in range(count))
+    return [tuple(round(255 * channel) for channel in rgb) for rgb in hues]
+
+
+# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each part. The neck is never evaluated; it takes
+# its shoulders'.
+_SIGMAS = dict(
+    nose=0.026, neck=0.079, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062,
+    hip=0.107, knee=0.087, ankle=0.089, head_top=0.026,
+)  # fmt: skip
+
+
+def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
+    return tuple(_SIGMAS[name.removeprefix('left_').removeprefix('right_')] for name in keypoints)
+
+
+_COCO17_KEYPOINTS = (
+    'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
+    'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip',
+    'left_knee', 'right_knee', 'left_ankle', 'right_ankle',
+)  # fmt: skip
+
+COCO17 = Skeleton(
+    name='coco',
+    keypoints=_COCO17_KEYPOINTS,
+    # The person category's own skeleton, as COCO's annotation files list it.
+    limbs=(
+        (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
+        (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
+    ),
+    sigmas=_sigmas(_COCO17_KEYPOINTS),
+)  # fmt: skip
+
+_OPENPOSE18_KEYPOINTS = (
+    'nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
+    'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
+    'right_eye', 'left_eye', 'right_ear', 'left_ear',
+)  # fmt: skip
+
+OPENPOSE18 = Skeleton(
+    name='coco_openpose',
+    keypoints=_OPENPOSE18_KEYPOINTS,
+    # The decoding order of the original code (limbSeq), so that its greedy assembly can be repeated limb by limb.
+    limbs=(
+        (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13),
+        (1, 0), (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
+    ),
+    sigmas=_sigmas(_OPENPOSE18_KEYPOINTS),
+    midpoints=dict(neck=('left_shoulder', 'right_shoulder')),
+    extending_limbs=(17, 18),
+)  # fmt: skip
+
+_FLIC10_KEYPOINTS = (
+    'left_shoulder', 'left_elbow', 'left_wrist', 'right_shoulder', 'right_elbow', 'right_wrist',
+    'left_hip', 'right_hip', 'left_eye', 'right_eye',
+)  # fmt: skip
+
+FLIC10 = Skeleton(
+    name='flic',
+    keypoints=_FLIC10_KEYPOINTS,
+    limbs=((0, 1), (1, 2), (3, 4), (4, 5), (0, 6), (3, 7), (0, 3), (6, 7), (8, 9)),
+    sigmas=_sigmas(_FLIC10_KEYPOINTS),
+)
+
+_LSP14_KEYPOINTS = (
+    'right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle',
+    'right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist', 'neck', 'head_top',
+)  # fmt: skip
+
+LSP14 = Skeleton(
+    name='lsp',
+    keypoints=_LSP14_KEYPOINTS,
+    limbs=(
+        (12, 13), (12, 8), (8, 7), (7, 6), (12, 9), (9, 10), (10, 11), (12, 2), (2, 1), (1, 0), (12, 3), (3, 4), (4, 5),
+    ),
+    sigmas=_sigmas(_LSP14_KEYPOINTS),
+)  # fmt: skip

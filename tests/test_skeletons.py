@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from pycocotools.cocoeval import Params
+
+from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+
+ALL = [COCO17, OPENPOSE18, FLIC10, LSP14]
+
+# The index of COCO's part for each of OpenPose's, its limbs and its mirrored parts, as the original code's tables have them.
+FROM_COCO = [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
+TO_COCO = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
+FLIP = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]
+LIMB_SEQ = [
+    (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 0),
+    (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
+]  # fmt: skip
+
+
+def test_openpose_skeleton_is_the_original() -> None:
+    assert list(OPENPOSE18.limbs) == LIMB_SEQ
+    assert OPENPOSE18.flip_indices == FLIP
+
+
+def test_sigmas_are_cocos() -> None:
+    np.testing.assert_allclose(COCO17.sigmas, Params(iouType='keypoints').kpt_oks_sigmas)
+
+
+def test_conversion_follows_the_originals_tables() -> None:
+    keypoints = np.arange(34.0).reshape(1, 17, 2) + 1
+    converted, visible = convert_keypoints(keypoints, np.ones((1, 17)), COCO17, OPENPOSE18)
+    for index, source in enumerate(FROM_COCO):
+        expected = keypoints[0, list(source) if isinstance(source, tuple) else [source]].mean(axis=0)
+        np.testing.assert_allclose(converted[0, index], expected)
+    assert visible.all()
+    back, _ = convert_keypoints(converted, visible, OPENPOSE18, COCO17)
+    np.testing.assert_allclose(back[0], converted[0, TO_COCO])
+    np.testing.assert_allclose(back, keypoints)
+
+
+@pytest.mark.parametrize('missing', ['left_shoulder', 'right_shoulder'])
+def test_no_neck_without_both_shoulders(missing: str) -> None:
+    visible = np.ones((1, 17))
+    visible[0, COCO17.keypoints.index(missing)] = 0
+    keypoints, visible = convert_keypoints(np.ones((1, 17, 2)), visible, COCO17, OPENPOSE18)
+    neck = OPENPOSE18.keypoints.index('neck')
+    assert visible[0, neck] == 0
+    assert (keypoints[0, neck] == 0).all()
+
+
+def test_part_that_the_source_lacks_is_missing() -> None:
+    keypoints, visible = convert_keypoints(np.ones((2, 10, 2)), np.ones((2, 10)), FLIC10, COCO17)
+    assert visible.sum() == 2 * 10
+    assert (keypoints[visible == 0] == 0).all()
+
+
+@pytest.mark.parametrize('skeleton', ALL, ids=lambda skeleton: skeleton.name)
+def test_mirroring_twice_is_nothing(skeleton: Skeleton) -> None:
+    flip, limb_flip = np.array(skeleton.flip_indices), np.array(skeleton.limb_flip_indices)
+    assert (flip[flip] == np.arange(len(flip))).all()
+    assert (limb_flip[limb_flip] == np.arange(len(limb_flip))).all()
+    for limb, mirrored, sign in zip(skeleton.limbs, limb_flip, skeleton.limb_flip_signs, strict=True):
+        assert tuple(flip[list(limb)])[::sign] == skeleton.limbs[mirrored]
+
+
+@pytest.mark.parametrize('skeleton', ALL, ids=lambda skeleton: skeleton.name)
+def test_mmpose_reads_the_metainfo(skeleton: Skeleton) -> None:
+    parsed = parse_pose_metainfo(skeleton.metainfo())
+    assert parsed['num_keypoints'] == len(skeleton.keypoints)
+    assert [tuple(link) for link in parsed['skeleton_links']] == list(skeleton.limbs)
+    assert parsed['flip_indices'] == skeleton.flip_indices
+    np.testing.assert_allclose(parsed['sigmas'], skeleton.sigmas)
+
+
+@pytest.mark.parametrize(
+    ('keypoints', 'limbs', 'sigmas', 'complaint'),
+    [
+        (('nose', 'nose'), ((0, 1),), (0.1, 0.1), 'twice'),
+        (('nose', 'neck'), ((0, 2),), (0.1, 0.1), 'limbs'),
+        (('nose', 'neck'), ((0, 1),), (0.1,), 'sigmas'),
+        (('nose', 'left_eye'), ((0, 1),), (0.1, 0.1), 'left_eye'),
+    ],
+)
+def test_impossible_skeletons_are_refused(keypoints: tuple, limbs: tuple, sigmas: tuple, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        Skeleton('thing', keypoints, limbs, sigmas)
+
+
+def test_skeletons_by_their_dotted_name() -> None:
+    assert get_skeleton('custom_modules.skeletons.COCO17') is COCO17
+    for wrong in ('COCO17', 'custom_modules.skeletons.COCO18', 'custom_modules.skeletons.np', 'no.such.module.X'):
+        with pytest.raises(ValueError, match='skeleton|Skeleton'):
+            get_skeleton(wrong)
