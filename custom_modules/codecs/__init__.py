@@ -1,0 +1,3 @@
+from .part_affinity_field import PartAffinityField
+
+__all__ = ['PartAffinityField']

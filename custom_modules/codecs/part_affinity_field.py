@@ -1,0 +1,108 @@
+"""Keypoints of people <-> the heatmaps and part affinity fields that a network predicts."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmpose.codecs.base import BaseKeypointCodec
+from mmpose.registry import KEYPOINT_CODECS
+
+from ..paf import DECODERS, DecodeSettings, affinity_fields, decode_people, gaussian_heatmaps
+from ..skeletons import OPENPOSE18, Skeleton, get_skeleton
+
+
+@KEYPOINT_CODECS.register_module()
+class PartAffinityField(BaseKeypointCodec):
+    """Part affinity fields and confidence maps of Cao et al., CVPR 2017.
+
+    Note:
+        - instance number: N
+        - keypoint number: K (18 with the default skeleton)
+        - limb number: L (19)
+        - keypoint dimension: D = 2, (x, y) in input pixels, integers at pixel centres
+        - image size: [w, h], heatmap size: [W, H]; stride s = w / W = h / H
+
+    Convention: the centre of cell g lies at input pixel s * g + s / 2 - 0.5, for heatmaps and fields alike.
+
+    Args:
+        input_size: (w, h) of the network's input.
+        heatmap_size: (W, H) of its maps.
+        sigma: of the Gaussians, in input pixels.
+        limb_width: from a limb's axis to its edge, in input pixels.
+        skeleton: the body model; its order of keypoints and limbs is that of the channels.
+        targets: 'paper' takes the maximum of overlapping Gaussians and the mean of overlapping fields; 'released'
+            repeats the authors' training code (:mod:`custom_modules.paf.targets` tells how it differs).
+        decoder: a name in :data:`custom_modules.paf.DECODERS` ('default', 'matlab', 'python', 'openpose',
+            'lightweight'), or a dict of :class:`~custom_modules.paf.DecodeSettings`' fields to change in the default.
+
+    Raises:
+        ValueError: for sizes that are no multiples of one stride, or a name that does not exist.
+    """
+
+    auxiliary_encode_keys = set()
+    field_mapping_table = dict(heatmaps='heatmaps', pafs='pafs', heatmap_mask='heatmap_mask')
+
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        heatmap_size: tuple[int, int],
+        sigma: float = 7.0,
+        limb_width: float = 8.0,
+        skeleton: Skeleton | str = OPENPOSE18,
+        targets: str = 'paper',
+        decoder: str | dict = 'default',
+    ) -> None:
+        super().__init__()
+        self.input_size = tuple(input_size)
+        self.heatmap_size = tuple(heatmap_size)
+        self.stride = self.input_size[0] / self.heatmap_size[0]
+        if self.input_size[1] != self.stride * self.heatmap_size[1]:
+            raise ValueError(f'input size {input_size} and heatmap size {heatmap_size} differ in stride in x and y')
+        if targets not in ('paper', 'released'):
+            raise ValueError(f"targets must be 'paper' or 'released', not {targets!r}")
+        self.sigma = sigma
+        self.limb_width = limb_width
+        self.skeleton = get_skeleton(skeleton)
+        self.released = targets == 'released'
+        self.settings = _decode_settings(decoder)
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+        """Make the targets of one picture.
+
+        Args:
+            keypoints: (N, K, 2) input pixels.
+            keypoints_visible: (N, K), > 0 where a part is labelled; all of them without it.
+
+        Returns:
+            dict: ``heatmaps`` (K + 1, H, W) float32, background last; ``pafs`` (2 L, H, W) float32, x and y of a limb
+                in turn.
+        """
+        if keypoints_visible is None:
+            keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
+        shared = dict(size=self.heatmap_size, stride=self.stride, released=self.released)
+        return dict(
+            heatmaps=gaussian_heatmaps(keypoints, keypoints_visible, sigma=self.sigma, **shared),
+            pafs=affinity_fields(
+                keypoints, keypoints_visible, self.skeleton.limbs, limb_width=self.limb_width, **shared
+            ),
+        )
+
+    def decode(self, encoded: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Find the people in one picture's maps, of any size at the codec's stride.
+
+        Args:
+            encoded: heatmaps (K + 1, H, W) and pafs (2 L, H, W).
+
+        Returns:
+            tuple: keypoints (P, K, 2) in input pixels, (0, 0) where a part is missing; keypoint_scores (P, K), 0 there;
+            instance_scores (P,), best first. P may be 0.
+        """
+        heatmaps, pafs = encoded
+        return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)
+
+
+def _decode_settings(decoder: str | dict) -> DecodeSettings:
+    if isinstance(decoder, dict):
+        return DecodeSettings(**decoder)
+    if decoder not in DECODERS:
+        raise ValueError(f'no decoder {decoder!r}: choose one of {", ".join(DECODERS)}')
+    return DECODERS[decoder]

@@ -1,0 +1,168 @@
+"""Targets against formulas written out cell by cell, from the paper and from what is known of the released code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from people import people_apart
+
+from custom_modules.paf import affinity_fields, cells_to_pixels, gaussian_heatmaps, pixels_to_cells
+from custom_modules.skeletons import OPENPOSE18
+
+SIZE, STRIDE, SIGMA, WIDTH = (21, 17), 8, 7.0, 8.0
+LIMBS = OPENPOSE18.limbs
+
+
+def crowd(seed: int, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping people, some cut by the border, with parts missing."""
+    rng = np.random.default_rng(seed)
+    people = people_apart(count, (250, 200), rng) * rng.uniform(0.5, 2) + rng.uniform(-60, 0, (count, 1, 2))
+    return people, (rng.random((count, 18)) > 0.2).astype(float)
+
+
+def centers() -> tuple[np.ndarray, np.ndarray]:
+    return np.meshgrid(*(STRIDE * np.arange(size) + STRIDE / 2 - 0.5 for size in SIZE))
+
+
+def slow_heatmaps(keypoints: np.ndarray, visible: np.ndarray, released: bool) -> np.ndarray:
+    x, y = centers()
+    maps = np.zeros((19, SIZE[1], SIZE[0]))
+    for person, labelled in zip(keypoints, visible, strict=True):
+        for part in np.flatnonzero(labelled):
+            exponent = ((x - person[part, 0]) ** 2 + (y - person[part, 1]) ** 2) / (2 * SIGMA**2)
+            if released:
+                maps[part] += np.where(exponent <= 4.6052, np.exp(-exponent), 0)
+            else:
+                maps[part] = np.maximum(maps[part], np.exp(-exponent))
+    maps = np.minimum(maps, 1)
+    maps[-1] = 1 - maps[:-1].max(axis=0)
+    return maps
+
+
+def slow_fields(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    """Equations 8 and 9 of the paper."""
+    x, y = centers()
+    fields = np.zeros((len(LIMBS), 2, SIZE[1], SIZE[0]))
+    for kind, (start, end) in enumerate(LIMBS):
+        count = np.zeros(SIZE[::-1])
+        for person, labelled in zip(keypoints, visible, strict=True):
+            if not (labelled[start] and labelled[end]):
+                continue
+            axis = person[end] - person[start]
+            length = np.linalg.norm(axis)
+            vector = axis / length
+            along = vector[0] * (x - person[start, 0]) + vector[1] * (y - person[start, 1])
+            across = np.abs(-vector[1] * (x - person[start, 0]) + vector[0] * (y - person[start, 1]))
+            on_limb = (along >= 0) & (along <= length) & (across <= WIDTH)
+            fields[kind] += vector[:, None, None] * on_limb
+            count += on_limb
+        fields[kind] /= np.maximum(count, 1)
+    return fields.reshape(-1, SIZE[1], SIZE[0])
+
+
+def slow_released_fields(keypoints: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    fields = np.zeros((len(LIMBS), 2, SIZE[1], SIZE[0]))
+    for person, labelled in zip(keypoints, visible, strict=True):
+        for kind, (start, end) in enumerate(LIMBS):
+            if not (labelled[start] and labelled[end]):
+                continue
+            a, b = person[start] / STRIDE, person[end] / STRIDE
+            vector = (b - a) / np.linalg.norm(b - a)
+            low = [max(int(np.floor(min(p, q) - 1 + 0.5)), 0) for p, q in zip(a, b, strict=True)]
+            high = [min(int(np.floor(max(p, q) + 1 + 0.5)), size) for p, q, size in zip(a, b, SIZE, strict=True)]
+            for row in range(low[1], high[1]):
+                for column in range(low[0], high[0]):
+                    if abs(vector[0] * (row - a[1]) - vector[1] * (column - a[0])) <= WIDTH / STRIDE:
+                        fields[kind, :, row, column] = vector
+    return fields.reshape(-1, SIZE[1], SIZE[0])
+
+
+@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('released', [False, True])
+def test_heatmaps_follow_the_formula(seed: int, released: bool) -> None:
+    keypoints, visible = crowd(seed)
+    maps = gaussian_heatmaps(keypoints, visible, SIZE, STRIDE, SIGMA, released)
+    assert maps.dtype == np.float32
+    np.testing.assert_allclose(maps, slow_heatmaps(keypoints, visible, released), atol=1.1e-5)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_fields_follow_the_formula(seed: int) -> None:
+    keypoints, visible = crowd(seed)
+    fields = affinity_fields(keypoints, visible, LIMBS, SIZE, STRIDE, WIDTH)
+    assert fields.dtype == np.float32
+    np.testing.assert_allclose(fields, slow_fields(keypoints, visible), atol=1e-5)
+
+
+@pytest.mark.parametrize('seed', range(5))
+def test_released_fields_follow_the_released_code(seed: int) -> None:
+    keypoints, visible = crowd(seed)
+    fields = affinity_fields(keypoints, visible, LIMBS, SIZE, STRIDE, WIDTH, released=True)
+    np.testing.assert_allclose(fields, slow_released_fields(keypoints, visible), atol=1e-5)
+
+
+def test_two_crossing_limbs_by_hand() -> None:
+    """A limb to the right and one downwards: their means where they cross, (1/2, 1/2)."""
+    keypoints = np.array([[[3.5, 27.5], [59.5, 27.5]], [[27.5, 3.5], [27.5, 59.5]]])
+    right, down = affinity_fields(keypoints, np.ones((2, 2)), [(0, 1)], (8, 8), 8, 4.0)
+    assert right[3].tolist() == [1, 1, 1, 0.5, 1, 1, 1, 1]
+    assert down[:, 3].tolist() == [1, 1, 1, 0.5, 1, 1, 1, 1]
+    assert right.sum() == down.sum() == 7.5
+
+
+def test_zero_length_limb_gives_zeros() -> None:
+    keypoints = np.full((1, 2, 2), 30.0)
+    for released in (False, True):
+        assert not affinity_fields(keypoints, np.ones((1, 2)), [(0, 1)], (8, 8), 8, 8.0, released).any()
+
+
+@pytest.mark.parametrize('position', [np.nan, np.inf, -np.inf, 1e30, -500.0])
+def test_parts_that_are_nowhere_leave_no_trace(position: float) -> None:
+    keypoints = np.full((1, 18, 2), position)
+    maps = gaussian_heatmaps(keypoints, np.ones((1, 18)), SIZE, STRIDE, SIGMA)
+    assert not maps[:-1].any()
+    assert (maps[-1] == 1).all()
+    assert not affinity_fields(keypoints, np.ones((1, 18)), LIMBS, SIZE, STRIDE, WIDTH).any()
+
+
+def test_nobody_is_background() -> None:
+    nobody, nothing = np.zeros((0, 18, 2)), np.zeros((0, 18))
+    maps = gaussian_heatmaps(nobody, nothing, SIZE, STRIDE, SIGMA)
+    assert (maps[-1] == 1).all()
+    assert not maps[:-1].any()
+    assert not affinity_fields(nobody, nothing, LIMBS, SIZE, STRIDE, WIDTH).any()
+
+
+def test_order_of_people_does_not_matter() -> None:
+    keypoints, visible = crowd(0)
+    order = np.random.default_rng(0).permutation(len(keypoints))
+    for one, other in ((keypoints, keypoints[order]),):
+        np.testing.assert_array_equal(
+            gaussian_heatmaps(one, visible, SIZE, STRIDE, SIGMA),
+            gaussian_heatmaps(other, visible[order], SIZE, STRIDE, SIGMA),
+        )
+        np.testing.assert_allclose(
+            affinity_fields(one, visible, LIMBS, SIZE, STRIDE, WIDTH),
+            affinity_fields(other, visible[order], LIMBS, SIZE, STRIDE, WIDTH),
+            atol=1e-6,
+        )
+
+
+def test_scaling_people_and_grid_together_changes_nothing() -> None:
+    keypoints, visible = crowd(1)
+    scaled = (keypoints + 0.5) * 2 - 0.5
+    np.testing.assert_allclose(
+        gaussian_heatmaps(keypoints, visible, SIZE, STRIDE, SIGMA),
+        gaussian_heatmaps(scaled, visible, SIZE, 2 * STRIDE, 2 * SIGMA),
+        atol=1e-6,
+    )
+    np.testing.assert_allclose(
+        affinity_fields(keypoints, visible, LIMBS, SIZE, STRIDE, WIDTH),
+        affinity_fields(scaled, visible, LIMBS, SIZE, 2 * STRIDE, 2 * WIDTH),
+        atol=1e-6,
+    )
+
+
+def test_cells_and_pixels() -> None:
+    assert cells_to_pixels(np.array([[0, 5]]), 8).tolist() == [[3.5, 43.5]]
+    assert pixels_to_cells(np.array([[3.5, 43.5]]), 8).tolist() == [[0, 5]]
