@@ -1,0 +1,207 @@
+"""COCO person keypoints for bottom-up training and testing, with the neck."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+
+import numpy as np
+from mmengine.fileio import exists
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+from pycocotools import mask as run_lengths
+
+from ..errors import UserError
+from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+
+# Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough parts, not too
+# small, and not so close to an earlier one, in shares of that one's size, that the samples would be nearly the same.
+_MAIN_PARTS = 5
+_MAIN_AREA = 32**2
+_MAIN_DISTANCE = 0.3
+
+
+@DATASETS.register_module()
+class BottomUpCocoDataset(BaseCocoStyleDataset):
+    """COCO-format keypoints, all people of a picture together.
+
+    In training there is one sample for every main person, centred on that person, with all other people still targets;
+    in testing one for every picture, people or not. Parts are converted to ``skeleton``, which makes the neck.
+
+    A training sample holds ``keypoints`` (N, K, 2) in the picture's pixels, ``keypoints_visible`` (N, K) in {0, 1},
+    ``main_center`` (2,), ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which
+    nothing
+    is known: people without keypoints, and crowds less the people annotated in them.
+
+    Args:
+        skeleton: the body model that is trained.
+        annotated: the body model of the annotation file.
+        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
+            ``test_mode``, ``indices`` (the first so many pictures), ...
+
+    Raises:
+        UserError: when the annotation file is missing or malformed, or holds nobody to train on.
+    """
+
+    def __init__(
+        self, skeleton: Skeleton | str = OPENPOSE18, annotated: Skeleton | str = COCO17, **kwargs: object
+    ) -> None:
+        self.skeleton = get_skeleton(skeleton)
+        self.annotated = get_skeleton(annotated)
+        super().__init__(data_mode='bottomup', metainfo=self.skeleton.metainfo(), **kwargs)
+
+    def full_init(self) -> None:
+        if self._fully_initialized:
+            return
+        super().full_init()
+        if self.test_mode:
+            return
+        # Pictures are stored once; a sample is a pair of numbers, the picture's and its main person's.
+        self._samples = np.array(
+            [
+                (index, main)
+                for index in range(super().__len__())
+                for main in range(len(super(BaseCocoStyleDataset, self).get_data_info(index)['mains']))
+            ],
+            dtype=np.int32,
+        ).reshape(-1, 2)
+        if not len(self._samples):
+            raise UserError(
+                f'{self.ann_file}: nobody to train on; a main person has at least {_MAIN_PARTS} labelled '
+                f'keypoints and an area of {_MAIN_AREA} pixels'
+            )
+
+    def __len__(self) -> int:
+        self.full_init()
+        return super().__len__() if self.test_mode else len(self._samples)
+
+    def get_data_info(self, idx: int) -> dict:
+        if self.test_mode:
+            return super().get_data_info(idx)
+        picture, main = self._samples[idx]
+        info = super().get_data_info(int(picture))
+        info['main_center'], info['main_height'] = info.pop('mains')[main]
+        return info
+
+    def load_data_list(self) -> list[dict]:
+        contents = load_annotation_file(self.ann_file, self.annotated)
+        people = defaultdict(list)
+        for annotation in contents['annotations']:
+            people[annotation['image_id']].append(annotation)
+        self._metainfo['CLASSES'] = contents['categories']
+        return [self._picture(image, people[image['id']]) for image in contents['images']]
+
+    def _picture(self, image: dict, annotations: list[dict]) -> dict:
+        info = dict(
+            img_id=image['id'],
+            img_path=os.path.join(self.data_prefix['img'], image['file_name']),
+            id=[annotation['id'] for annotation in annotations],
+        )
+        if self.test_mode:
+            return info
+        people = [a for a in annotations if not a.get('iscrowd', 0) and _labelled(a).any()]
+        table = np.array([a['keypoints'] for a in people], dtype=np.float32)
+        table = table.reshape(len(people), len(self.annotated.keypoints), 3)
+        info['keypoints'], info['keypoints_visible'] = convert_keypoints(
+            table[..., :2], (table[..., 2] > 0).astype(np.float32), self.annotated, self.skeleton
+        )
+        info['mains'] = main_people(people)
+        info['ignore'] = ignored_region(annotations, image['height'], image['width'])
+        return info
+
+
+def load_annotation_file(path: str, annotated: Skeleton) -> dict:
+    """Read a COCO keypoint file and check what the rest relies on.
+
+    Raises:
+        UserError: naming the file, the first thing wrong in it and the remedy.
+    """
+    if not exists(path):
+        raise UserError(
+            f'annotation file {path} does not exist; put the dataset there or point data_root at it '
+            '(README, "Training on COCO"; the environment variable CLASSICPOSE_DATA moves the data folder)'
+        )
+    try:
+        with open(path, encoding='utf-8') as file:
+            contents = json.load(file)
+    except (OSError, ValueError) as error:
+        raise UserError(f'annotation file {path} is not readable JSON ({error}); copy or download it again') from error
+    if not isinstance(contents, dict):
+        raise UserError(f'annotation file {path} is a list, not a COCO annotation file; is it a results file?')
+    for key in ('images', 'annotations', 'categories'):
+        if not isinstance(contents.get(key), list):
+            raise UserError(f'annotation file {path} has no list "{key}"; COCO keypoint files have one')
+    known = set()
+    for image in contents['images']:
+        _require(path, 'image', image, ('id', 'file_name', 'height', 'width'))
+        known.add(image['id'])
+    for annotation in contents['annotations']:
+        _require(path, 'annotation', annotation, ('id', 'image_id', 'keypoints', 'bbox', 'area'))
+        numbers = 3 * len(annotated.keypoints)
+        if len(annotation['keypoints']) != numbers:
+            raise UserError(
+                f'annotation file {path}: annotation {annotation["id"]} has {len(annotation["keypoints"])} keypoint '
+                f'numbers, {annotated.name} has {numbers}; set the dataset\'s "annotated" to its body model'
+            )
+        if annotation['image_id'] not in known:
+            raise UserError(
+                f'annotation file {path}: annotation {annotation["id"]} belongs to image {annotation["image_id"]}, '
+                'which the file does not list; remove it or add the image'
+            )
+    return contents
+
+
+def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
+    """Those on whom a training sample is centred: the (x, y) centre of the box and its height, in pixels."""
+    mains: list[tuple[np.ndarray, float]] = []
+    sizes: list[float] = []
+    for annotation in annotations:
+        if _labelled(annotation).sum() < _MAIN_PARTS or annotation['area'] < _MAIN_AREA:
+            continue
+        x, y, width, height = annotation['bbox']
+        center = np.array([x + width / 2, y + height / 2], dtype=np.float32)
+        near = (
+            np.linalg.norm(center - other) < _MAIN_DISTANCE * size
+            for (other, _), size in zip(mains, sizes, strict=True)
+        )
+        if not any(near):
+            mains.append((center, float(height)))
+            sizes.append(max(width, height))
+    return mains
+
+
+def ignored_region(annotations: list[dict], height: int, width: int) -> dict | None:
+    """Where people are that nobody annotated, as compressed run lengths; None where there is no such place.
+
+    People without keypoints, and crowds less all people outlined on their own (genCOCOMask.m of the original code).
+    """
+    outlined = [a for a in annotations if a.get('segmentation')]
+    people = [a for a in outlined if not a.get('iscrowd', 0)]
+    crowds = [a for a in outlined if a.get('iscrowd', 0)]
+    regions = [_run_lengths(a, height, width) for a in people if not _labelled(a).any()]
+    if crowds:
+        crowd = run_lengths.decode(run_lengths.merge([_run_lengths(a, height, width) for a in crowds]))
+        if people:
+            crowd &= 1 - run_lengths.decode(run_lengths.merge([_run_lengths(a, height, width) for a in people]))
+        regions.append(run_lengths.encode(np.asfortranarray(crowd)))
+    region = run_lengths.merge(regions) if regions else None
+    return region if region and run_lengths.area(region) else None
+
+
+def _run_lengths(annotation: dict, height: int, width: int) -> dict:
+    segmentation = annotation['segmentation']
+    if isinstance(segmentation, dict) and isinstance(segmentation['counts'], bytes | str):
+        return segmentation
+    encoded = run_lengths.frPyObjects(segmentation, height, width)
+    return run_lengths.merge(encoded) if isinstance(encoded, list) else encoded
+
+
+def _labelled(annotation: dict) -> np.ndarray:
+    return np.asarray(annotation['keypoints'][2::3]) > 0
+
+
+def _require(path: str, kind: str, entry: dict, keys: tuple[str, ...]) -> None:
+    missing = [key for key in keys if key not in entry]
+    if missing:
+        raise UserError(f'annotation file {path}: {kind} {entry.get("id", "without id")} has no "{missing[0]}"')

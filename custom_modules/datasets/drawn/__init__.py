@@ -1,0 +1,1 @@
+"""Drawn people: `poses` samples joints, `people` dresses and draws them, `pictures` composes."""

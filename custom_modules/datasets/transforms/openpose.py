@@ -1,0 +1,148 @@
+"""The geometry of OpenPose's training and testing: one warp for the picture, its keypoints and its mask."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from mmcv.transforms import BaseTransform
+from mmpose.registry import TRANSFORMS
+from pycocotools import mask as run_lengths
+
+# Outside the picture the original network sees mid-grey.
+_BORDER = (128, 128, 128)
+
+
+@TRANSFORMS.register_module()
+class CropAroundPerson(BaseTransform):
+    """OpenPose's augmentation: scale, rotate, crop around the main person, flip, in this order, as one affine warp.
+
+    Cao et al.'s released training code (transform_param of pose_train_test.prototxt). Needs ``img``, ``keypoints`` (N,
+    K, 2), ``keypoints_visible`` (N, K), ``main_center``, ``main_height``, ``ignore`` and ``flip_indices``. Moves all of
+    them together and drops parts that leave the crop. Adds ``heatmap_mask`` (1, H, W) float32, the share of each cell
+    that is not ignored;
+    outside the picture nothing is ignored: there is nobody.
+
+    Args:
+        input_size: (w, h) of the crop.
+        heatmap_size: (W, H) of the network's maps.
+        person_height: height of the main person at scale 1, as a share of the crop's height.
+        scale: range of the factor.
+        rotation: largest angle, in degrees.
+        shift: largest distance of the main person from the crop's centre along x and y, in pixels of the crop.
+        flip_prob: probability of mirroring.
+    """
+
+    def __init__(
+        self,
+        input_size: tuple[int, int],
+        heatmap_size: tuple[int, int],
+        person_height: float = 0.6,
+        scale: tuple[float, float] = (0.5, 1.1),
+        rotation: float = 40.0,
+        shift: float = 40.0,
+        flip_prob: float = 0.5,
+    ) -> None:
+        self.input_size = tuple(input_size)
+        self.heatmap_size = tuple(heatmap_size)
+        self.person_height = person_height
+        self.scale = scale
+        self.rotation = rotation
+        self.shift = shift
+        self.flip_prob = flip_prob
+
+    def transform(self, results: dict) -> dict:
+        width, height = self.input_size
+        flip = np.random.rand() < self.flip_prob
+        factor = self.person_height * height / max(results['main_height'], 1) * np.random.uniform(*self.scale)
+        angle = np.random.uniform(-self.rotation, self.rotation)
+        shift = np.random.uniform(-self.shift, self.shift, size=2)
+        warp = crop_matrix(results['main_center'], factor, angle, shift, flip, self.input_size)
+
+        results['heatmap_mask'] = self._mask(results['ignore'], warp)[None]
+        results['img'] = cv2.warpAffine(
+            results['img'], warp, self.input_size, flags=cv2.INTER_LINEAR, borderValue=_BORDER
+        )
+        keypoints = results['keypoints'] @ warp[:, :2].T + warp[:, 2]
+        visible = results['keypoints_visible']
+        if flip:
+            keypoints = keypoints[:, results['flip_indices']]
+            visible = visible[:, results['flip_indices']]
+        inside = ((keypoints >= -0.5) & (keypoints < np.array([width, height]) - 0.5)).all(axis=-1)
+        results['keypoints'] = keypoints.astype(np.float32)
+        results['keypoints_visible'] = visible * inside
+        results['img_shape'] = (height, width)
+        results['input_size'] = self.input_size
+        results['flip'] = flip
+        return results
+
+    def _mask(self, ignore: dict | None, warp: np.ndarray) -> np.ndarray:
+        if ignore is None:
+            return np.ones(self.heatmap_size[::-1], dtype=np.float32)
+        ignored = cv2.warpAffine(run_lengths.decode(ignore), warp, self.input_size, flags=cv2.INTER_NEAREST)
+        return 1 - cv2.resize(ignored.astype(np.float32), self.heatmap_size, interpolation=cv2.INTER_AREA)
+
+
+def crop_matrix(
+    center: np.ndarray,
+    factor: float,
+    angle: float,
+    shift: np.ndarray,
+    flip: bool,
+    size: tuple[int, int],
+) -> np.ndarray:
+    """The (2, 3) matrix from the picture's pixels to the crop's, integers at pixel centres.
+
+    Args:
+        center: (x, y) in the picture, which comes to lie at the crop's middle, moved by ``shift``.
+        factor: of the size.
+        angle: degrees, clockwise as seen.
+        shift: (x, y) in the crop's pixels, before mirroring.
+        flip: mirror left to right.
+        size: (w, h) of the crop.
+    """
+    cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    linear = factor * np.array([[cosine, -sine], [sine, cosine]])
+    middle = (np.array(size) - 1) / 2
+    matrix = np.column_stack([linear, middle + shift - linear @ center])
+    if flip:
+        matrix[0] *= -1
+        matrix[0, 2] += size[0] - 1
+    return matrix
+
+
+@TRANSFORMS.register_module()
+class ResizeToHeight(BaseTransform):
+    """Resize a whole picture for the network, its aspect kept, and pad it at the right and below to multiples of the
+    stride.
+
+    OpenPose's test resolution is a height, 368. Sets ``input_size``, ``input_scale`` and ``input_center`` such that
+    MMPose's ``x / input_size * input_scale + input_center - input_scale / 2`` leads back to the picture's pixels,
+    exactly.
+
+    Args:
+        height: of the resized picture.
+        stride: the padded size is a multiple of it.
+    """
+
+    def __init__(self, height: int = 368, stride: int = 8) -> None:
+        self.height = height
+        self.stride = stride
+
+    def transform(self, results: dict) -> dict:
+        image = results['img']
+        old_size = np.array(image.shape[1::-1])
+        new_size = np.maximum(np.round(old_size * (self.height / old_size[1])), 1).astype(int)
+        shrinks = self.height < old_size[1]
+        image = cv2.resize(
+            image, tuple(new_size.tolist()), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+        )
+        right, below = (-new_size % self.stride).tolist()
+        results['img'] = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=_BORDER)
+        input_size = new_size + (right, below)
+        results['img_shape'] = tuple(input_size[::-1].tolist())
+        results['input_size'] = tuple(input_size.tolist())
+        # cv2.resize matches the areas of pixels: x_new + 0.5 = (x_old + 0.5) * factor.
+        factor = new_size / old_size
+        results['input_scale'] = input_size / factor
+        results['input_center'] = results['input_scale'] / 2 + 0.5 / factor - 0.5
+        return results

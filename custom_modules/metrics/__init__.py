@@ -1,0 +1,3 @@
+from .coco import BodyCocoMetric
+
+__all__ = ['BodyCocoMetric']

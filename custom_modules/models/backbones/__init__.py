@@ -1,0 +1,3 @@
+from .openpose_vgg import OpenPoseVGG
+
+__all__ = ['OpenPoseVGG']

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import os
+from urllib.error import URLError
+
+import torch
+from mmengine.model import BaseModule
+from mmengine.model.weight_init import kaiming_init, normal_init
+from mmpose.registry import MODELS
+from torch import nn
+from torchvision.models import VGG19_Weights, vgg19
+
+from ...errors import UserError
+
+
+@MODELS.register_module()
+class OpenPoseVGG(BaseModule):
+    """OpenPose's feature network: VGG-19's first ten convolutions, then two that reduce them to 128 channels. Stride 8.
+
+    Cao et al., CVPR 2017, section 2.2. The ImageNet weights expect RGB pictures normalised with ImageNet's mean and
+    deviation.
+
+    Args:
+        weights: 'imagenet' takes torchvision's VGG-19 weights, downloaded once into torch's cache; a path takes them
+            from that file; None starts from random numbers.
+
+    Raises:
+        UserError: from :meth:`init_weights`, when the weights cannot be had or do not fit.
+    """
+
+    def __init__(self, weights: str | None = 'imagenet', init_cfg: dict | None = None) -> None:
+        super().__init__(init_cfg)
+        self.weights = weights
+        self.features = vgg19(weights=None).features[:23]  # conv1_1 to the ReLU of conv4_2
+        self.reduce = nn.Sequential(
+            nn.Conv2d(512, 256, 3, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(256, 128, 3, padding=1),
+            nn.ReLU(inplace=True),
+        )
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        for layer in self.features:
+            if isinstance(layer, nn.Conv2d):
+                kaiming_init(layer)
+        for layer in self.reduce:
+            if isinstance(layer, nn.Conv2d):
+                normal_init(layer, std=0.01)
+        if self.weights:
+            self._load(self.weights)
+
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
+        """(B, 3, H, W) pictures to a tuple of one (B, 128, H / 8, W / 8) feature map."""
+        return (self.reduce(self.features(inputs)),)
+
+    def _load(self, weights: str) -> None:
+        remedy = (
+            f'download {VGG19_Weights.IMAGENET1K_V1.url} elsewhere and pass '
+            '--cfg-options model.backbone.weights=/path/to/the/file, or train from random weights with '
+            '--cfg-options model.backbone.weights=None'
+        )
+        try:
+            if weights == 'imagenet':
+                state = VGG19_Weights.IMAGENET1K_V1.get_state_dict(progress=True, check_hash=True)
+            elif os.path.isfile(weights):
+                state = torch.load(weights, map_location='cpu', weights_only=True)
+            else:
+                raise UserError(f'VGG-19 weights: no file {weights}; {remedy}')
+            own = {f'features.{name}' for name in self.features.state_dict()}
+            self.load_state_dict({name: state[name] for name in own}, strict=False)
+        except (URLError, OSError) as error:
+            raise UserError(f'VGG-19 weights: cannot download them ({error}); {remedy}') from error
+        except (KeyError, RuntimeError, TypeError) as error:
+            raise UserError(f"VGG-19 weights: {weights} is not torchvision's vgg19 ({error}); {remedy}") from error

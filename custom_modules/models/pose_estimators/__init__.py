@@ -1,0 +1,3 @@
+from .openpose import OpenPoseEstimator
+
+__all__ = ['OpenPoseEstimator']

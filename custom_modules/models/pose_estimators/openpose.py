@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.structures import PixelData
+from mmpose.models import BottomupPoseEstimator
+from mmpose.registry import MODELS
+from mmpose.utils.typing import InstanceList, PixelDataList, SampleList
+
+from ...paf import flip_maps
+
+
+@MODELS.register_module()
+class OpenPoseEstimator(BottomupPoseEstimator):
+    """A backbone and a head of affinity fields, with test-time augmentation by averaging maps.
+
+    ``test_cfg`` may hold
+
+    - ``flip_test``: also look at the mirrored picture.
+    - ``scales``: factors of the input's size to look at, (1.0,) by default. Maps are averaged on the grid of scale 1,
+    so let the
+      test pipeline resize to the largest size and give factors up to 1.
+    - ``output_maps``: return the averaged maps as ``pred_fields``.
+    """
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        # Convolutions follow their weights' layout; this one is faster on CPUs and under mixed precision.
+        self.to(memory_format=torch.channels_last)
+
+    def predict(self, inputs: torch.Tensor, data_samples: SampleList) -> SampleList:
+        """Find the people in a batch of pictures.
+
+        Args:
+            inputs: (B, 3, H, W), H and W multiples of the stride.
+            data_samples: with ``input_size``, ``input_center`` and ``input_scale``, which lead back to the picture.
+
+        Returns:
+            The samples with ``pred_instances``: ``keypoints`` (P, K, 2) in the picture's own pixels, (0, 0) where a
+                part is
+            missing, ``keypoint_scores`` (P, K), 0 there, and ``bbox_scores`` (P,).
+        """
+        heatmaps, pafs = self.predict_maps(inputs)
+        fields, people = [], []
+        for sample, *maps in zip(data_samples, heatmaps, pafs, strict=True):
+            # Pictures of a batch are padded to the largest of them; people are looked for in their own part.
+            width, height = (int(np.ceil(size / self.head.decoder.stride)) for size in sample.input_size)
+            own_heatmaps, own_pafs = (map_[:, :height, :width] for map_ in maps)
+            fields.append(PixelData(heatmaps=own_heatmaps, pafs=own_pafs))
+            people.append(self.head.people(own_heatmaps, own_pafs))
+        return self.add_pred_to_datasample(
+            people, fields if self.test_cfg.get('output_maps', False) else None, data_samples
+        )
+
+    def predict_maps(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Heatmaps (B, K + 1, H / s, W / s) and fields (B, 2 L, H / s, W / s), averaged over scales and mirror
+        images.
+        """
+        views = list(self._views(inputs))
+        heatmaps, pafs = (sum(maps) / len(views) for maps in zip(*views, strict=True))
+        return heatmaps, pafs
+
+    def _views(self, inputs: torch.Tensor) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
+        stride = int(self.head.decoder.stride)
+        grid = inputs.shape[-2] // stride, inputs.shape[-1] // stride
+        for scale in self.test_cfg.get('scales', (1.0,)):
+            scaled = _scale_inputs(inputs, scale, stride)
+            pafs, heatmaps = self.head(self.extract_feat(scaled))[-1]
+            yield tuple(_resample(maps, scale, grid) for maps in (heatmaps, pafs))
+            if self.test_cfg.get('flip_test', False):
+                pafs, heatmaps = self.head(self.extract_feat(scaled.flip(-1)))[-1]
+                flipped = flip_maps(heatmaps, pafs, self.head.skeleton)
+                yield tuple(_resample(maps, scale, grid) for maps in flipped)
+
+    def add_pred_to_datasample(
+        self,
+        batch_pred_instances: InstanceList,
+        batch_pred_fields: PixelDataList | None,
+        batch_data_samples: SampleList,
+    ) -> SampleList:
+        samples = super().add_pred_to_datasample(batch_pred_instances, batch_pred_fields, batch_data_samples)
+        for sample in samples:
+            instances = sample.pred_instances
+            instances.keypoints[instances.keypoint_scores == 0] = 0  # missing stays (0, 0) in the picture's pixels too
+        return samples
+
+
+def _scale_inputs(inputs: torch.Tensor, scale: float, stride: int) -> torch.Tensor:
+    """Pictures at another size, padded at the right and below to multiples of the stride."""
+    if scale == 1:
+        return inputs
+    scaled = F.interpolate(inputs, scale_factor=scale, mode='bilinear', antialias=True)
+    height, width = scaled.shape[-2:]
+    return F.pad(scaled, (0, -width % stride, 0, -height % stride))
+
+
+def _resample(maps: torch.Tensor, scale: float, grid: tuple[int, int]) -> torch.Tensor:
+    """Maps of a scaled picture on the (H, W) grid of the unscaled one: cell g there lies at (g + 0.5) * scale - 0.5
+    here.
+    """
+    if scale == 1:
+        return maps
+    height, width = (scale * size / own for size, own in zip(grid, maps.shape[-2:], strict=True))
+    theta = maps.new_tensor([[width, 0, width - 1], [0, height, height - 1]]).expand(len(maps), 2, 3)
+    points = F.affine_grid(theta, [len(maps), 1, *grid], align_corners=False)
+    return F.grid_sample(maps, points, mode='bicubic', padding_mode='border', align_corners=False)
