@@ -1,0 +1,63 @@
+"""Write the built-in data: pictures of drawn people in COCO's format and layout.
+
+python tools/generate_data.py data/drawn --train 2000 --val 200
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Write pictures of drawn people with keypoints, in COCO's format and layout.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument('out_dir', help='a new or empty folder, or generated data, which is replaced')
+    parser.add_argument('--train', type=int, default=2000, metavar='N', help='training images')
+    parser.add_argument('--val', type=int, default=200, metavar='N', help='validation images')
+    parser.add_argument(
+        '--size',
+        type=int,
+        nargs=2,
+        default=(256, 256),
+        metavar=('W', 'H'),
+        help='width and height in pixels',
+    )
+    parser.add_argument('--seed', type=int, default=0, help='another seed gives other pictures')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    from custom_modules.datasets.generated import generate_coco
+    from custom_modules.errors import report_errors
+
+    started = time.perf_counter()
+    with report_errors():
+        generate_coco(
+            args.out_dir,
+            args.train,
+            args.val,
+            size=tuple(args.size),
+            seed=args.seed,
+            progress=show_progress,
+        )
+    seconds = time.perf_counter() - started
+    count = args.train + args.val
+    print(f'{args.out_dir}: {count} images in {seconds:.1f} s, {count / seconds:.0f} images/s')
+
+
+def show_progress(done: int, total: int) -> None:
+    if sys.stderr.isatty() and (done % 50 == 0 or done == total):
+        print(f'\r{done}/{total} images', end='\n' if done == total else '', file=sys.stderr)
+
+
+if __name__ == '__main__':
+    main()
