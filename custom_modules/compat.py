@@ -1,0 +1,173 @@
+"""What lets MMPose 1.3.2 import and load checkpoints safely on today's PyTorch.
+
+``install()`` is the only door: it runs before anything imports MMPose, and no other module needs
+to know what it does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.machinery
+import importlib.util
+import io
+import os
+import pickle
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+OPS_MODULE = 'mmcv._ext'
+TRUST_VARIABLE = 'CLASSICPOSE_TRUST_CHECKPOINTS'
+
+# Printed by onedl-mmdetection, twice, when it is imported without an unrelated product.
+_ONEDL_NOTICE = 'Could not import OneDL. Skipping OneDL datasets.'
+
+
+class UnsafeCheckpointError(RuntimeError):
+    """A checkpoint holds more than weights and plain data, so loading it could run its code."""
+
+
+def install() -> None:
+    """Prepare the process for importing MMPose; calling it again changes nothing."""
+    _stand_in_for_missing_ops()
+    _import_mmdet_quietly()
+    _load_checkpoints_as_data_only()
+
+
+# --- mmcv's compiled operators ---------------------------------------------------------------
+
+
+class _MissingOps(types.ModuleType):
+    """A module of operators that can be imported, because MMPose does, but not called."""
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        # `inspect` and the import system probe modules for optional dunder names.
+        if name.startswith('__'):
+            raise AttributeError(name)
+        return functools.partial(_raise_missing_op, name)
+
+
+def _raise_missing_op(name: str, *args: object, **kwargs: object) -> None:
+    raise RuntimeError(
+        f"mmcv's compiled operator '{name}' is not installed. No model of ClassicPose needs it; "
+        'to use one that does, build mmcv with its operators (about 15 CPU-minutes, and a C++ '
+        "compiler): pip install 'setuptools>=77' ninja && pip install --no-build-isolation "
+        '--no-binary onedl-mmcv --no-deps --force-reinstall onedl-mmcv==2.3.6'
+    )
+
+
+def _stand_in_for_missing_ops() -> None:
+    """Register a stand-in for ``mmcv._ext``, unless the real one is there.
+
+    ``mmpose.models`` imports ``mmcv.ops``, which looks up every operator by name on import.
+    """
+    if importlib.util.find_spec(OPS_MODULE) is not None:
+        return
+    # MMEngine looks the module up with `find_spec`, which wants a spec on a loaded module.
+    spec = importlib.machinery.ModuleSpec(OPS_MODULE, loader=None)
+    ops = _MissingOps(OPS_MODULE)
+    ops.__spec__ = spec
+    sys.modules[OPS_MODULE] = ops
+
+
+# --- mmdet's messages ------------------------------------------------------------------------
+
+
+def _import_mmdet_quietly() -> None:
+    """Import what MMPose imports of mmdet, less what that says about optional packages."""
+    with _stdout_without(_ONEDL_NOTICE), warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
+        importlib.import_module('mmdet.apis.det_inferencer')
+
+
+@contextlib.contextmanager
+def _stdout_without(notice: str) -> Iterator[None]:
+    """Hold back what is printed in the block, then print it less the lines equal to ``notice``."""
+    held_back = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(held_back):
+            yield
+    finally:
+        lines = held_back.getvalue().splitlines(keepends=True)
+        sys.stdout.writelines(line for line in lines if line.strip() != notice)
+
+
+# --- checkpoints -----------------------------------------------------------------------------
+
+
+def _load_checkpoints_as_data_only() -> None:
+    """Make MMEngine refuse what it would otherwise unpickle, and with it run.
+
+    MMEngine tries weights-only loading first and silently unpickles everything when that fails;
+    its downloads are unpickled at once. Both ways of reading a file are looked up as globals of
+    its checkpoint module, which makes that the one place every loader passes through.
+    """
+    from mmengine.runner import checkpoint
+
+    torch.serialization.add_safe_globals(_data_in_our_checkpoints())
+    checkpoint._safe_torch_load = _refuse_code(torch.load)
+    checkpoint.load_url = _refuse_code(torch.hub.load_state_dict_from_url)
+
+
+def _refuse_code(load: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a loader that takes ``weights_only`` so that it is, unless the user trusts files."""
+
+    @functools.wraps(load)
+    def load_data(source: object, *args: object, **kwargs: object) -> Any:
+        trusted = os.environ.get(TRUST_VARIABLE) == '1'
+        try:
+            return load(source, *args, weights_only=not trusted, **kwargs)
+        except pickle.UnpicklingError as error:
+            raise UnsafeCheckpointError(
+                f'{source} cannot be read as weights and plain data (the error above says what is '
+                'in the way), and reading it in any other way would run whatever code it '
+                f'contains. If you trust where it comes from, set {TRUST_VARIABLE}=1 in the '
+                'environment.'
+            ) from error
+
+    return load_data
+
+
+def _data_in_our_checkpoints() -> list[Any]:
+    """List the types, beyond torch's own, that MMEngine writes: numpy data and log histories."""
+    from mmengine.logging import HistoryBuffer
+
+    numbers = np.typecodes['AllInteger'] + np.typecodes['AllFloat'] + '?'
+    number_types = {type(np.dtype(code)) for code in numbers}
+    # numpy 2 renamed numpy.core; a checkpoint may have been written under either name.
+    rebuild = [np.zeros(0).__reduce__()[0], np.float64(0).__reduce__()[0]]
+    rebuild_by_name = [
+        (function, f'{package}.multiarray.{function.__name__}')
+        for function in rebuild
+        for package in ('numpy.core', 'numpy._core')
+    ]
+    return [
+        np.ndarray,
+        np.dtype,
+        *number_types,
+        *rebuild_by_name,
+        HistoryBuffer,
+        (_history_statistic, 'builtins.getattr'),
+    ]
+
+
+def _history_statistic(owner: type, name: str) -> Callable[..., float]:
+    """Stand in for the ``getattr`` by which a pickled HistoryBuffer names its statistics.
+
+    The real one would hand a checkpoint any attribute of anything.
+
+    Raises:
+        pickle.UnpicklingError: Something else is asked for.
+    """
+    from mmengine.logging import HistoryBuffer
+
+    if owner is not HistoryBuffer or name not in ('min', 'max', 'current', 'mean'):
+        raise pickle.UnpicklingError(f'attribute {name!r} of {owner!r} is not plain data')
+    return getattr(owner, name)
