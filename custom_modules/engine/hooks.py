@@ -1,0 +1,266 @@
+"""What a run shows: pictures of its predictions, and its network's graph in TensorBoard."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import itertools
+import warnings
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import mmcv
+import numpy as np
+import torch
+from mmengine.dist import is_main_process
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmengine.visualization import TensorboardVisBackend
+from mmpose.registry import HOOKS
+from mmpose.structures import PoseDataSample
+from torch import Tensor, nn
+
+from ..inference.drawing import (
+    draw_heatmaps,
+    draw_pafs,
+    draw_people,
+    image_to_map_matrix,
+    side_by_side,
+)
+from ..skeletons import Skeleton
+
+# Of the panels that validation shows, in pixels: at full size they would fill the event files.
+_PANEL_HEIGHT = 320
+
+
+@HOOKS.register_module()
+class PictureHook(Hook):
+    """Draw predictions: on files while testing, for the visualizer while validating.
+
+    Testing writes ``<stem of the image>.jpg`` with all people found in the image so far (a
+    top-down model's people come one by one). In distributed testing each process writes what it
+    tested, so only a single process draws all people of a top-down model together.
+
+    Validation adds panels called ``val_<stem of the image>``, people beside their maps.
+
+    Args:
+        interval: how many predictions of a validation lie between two that are shown; the first
+            one always is.
+        out_dir: where testing writes; without it, it writes nothing.
+        draw_maps: whether testing also writes ``<stem>_heatmaps.jpg`` and ``<stem>_pafs.jpg``,
+            of the maps that the predictions have in ``pred_fields``.
+        score_threshold: parts with scores up to it are not drawn.
+    """
+
+    def __init__(
+        self,
+        interval: int = 50,
+        out_dir: str | None = None,
+        draw_maps: bool = False,
+        score_threshold: float = 0.05,
+    ) -> None:
+        self.interval = interval
+        self.out_dir = out_dir
+        self.draw_maps = draw_maps
+        self.score_threshold = score_threshold
+        self._panel_names = _Names()
+
+    def before_val(self, runner: Runner) -> None:
+        self._skeleton = _find_skeleton(runner.model, runner.val_loop.dataloader.dataset)
+        self._seen = 0
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[PoseDataSample] | None = None,
+    ) -> None:
+        # Only the main process has the visualizer's back-ends.
+        if not is_main_process():
+            return
+        for sample in outputs:
+            if self._seen % self.interval == 0:
+                self._show(runner, sample)
+            self._seen += 1
+
+    def _show(self, runner: Runner, sample: PoseDataSample) -> None:
+        image = mmcv.imread(sample.img_path)
+        people = draw_people(image, *_people(sample), self._skeleton, self.score_threshold)
+        pictures = dict(people=people, **_draw_maps(image, sample, self._skeleton))
+        # Without a slash, for which LocalVisBackend would need a folder.
+        name = self._panel_names.get(_identity(sample), f'val_{Path(sample.img_path).stem}')
+        panel = cv2.cvtColor(side_by_side(pictures, _PANEL_HEIGHT), cv2.COLOR_BGR2RGB)
+        runner.visualizer.add_image(name, panel, step=runner.iter)
+
+    def before_test(self, runner: Runner) -> None:
+        self._skeleton = _find_skeleton(runner.model, runner.test_loop.dataloader.dataset)
+        self._file_names = _Names()
+        self._people_by_image: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {}
+
+    def after_test_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[PoseDataSample] | None = None,
+    ) -> None:
+        if self.out_dir is None:
+            return
+        for sample in outputs:
+            self._write_people(sample)
+            if self.draw_maps:
+                self._write_maps(sample)
+
+    def _write_people(self, sample: PoseDataSample) -> None:
+        path = sample.img_path
+        found = self._people_by_image.setdefault(path, [])
+        found.append(_people(sample))
+        keypoints, scores = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        picture = draw_people(mmcv.imread(path), keypoints, scores, self._skeleton, self.score_threshold)
+        self._write(picture, path, Path(path).stem)
+
+    def _write_maps(self, sample: PoseDataSample) -> None:
+        image = mmcv.imread(sample.img_path)
+        for kind, picture in _draw_maps(image, sample, self._skeleton).items():
+            name = f'{Path(sample.img_path).stem}_{kind}'
+            self._write(picture, (kind, *_identity(sample)), name)
+
+    def _write(self, picture: np.ndarray, key: Hashable, name: str) -> None:
+        name = self._file_names.get(key, name)
+        mmcv.imwrite(picture, str(Path(self.out_dir, f'{name}.jpg')))
+
+
+class _Names:
+    """Names that are as wished, or end in a number where somebody else has the wished one."""
+
+    def __init__(self) -> None:
+        self._owners: dict[str, Hashable] = {}
+
+    def get(self, owner: Hashable, wish: str) -> str:
+        """The same name whenever the same owner asks."""
+        numbered = (f'{wish}_{number}' for number in itertools.count(2))
+        candidates = itertools.chain([wish], numbered)
+        return next(name for name in candidates if self._owners.setdefault(name, owner) == owner)
+
+
+def _identity(sample: PoseDataSample) -> tuple[str, str]:
+    """What tells a prediction from others: its image and, in top-down data, its person."""
+    # Bottom-up data has a list of people's ids, which cannot be hashed.
+    return sample.img_path, str(sample.get('id'))
+
+
+def _find_skeleton(model: nn.Module, dataset: object) -> Skeleton:
+    """The body model that the head predicts, or else the dataset's."""
+    head = getattr(_unwrap(model), 'head', None)
+    skeleton = getattr(head, 'skeleton', None)
+    if skeleton is not None:
+        return skeleton
+    meta = dataset.metainfo
+    names = meta['keypoint_id2name']
+    return Skeleton(
+        name=meta['dataset_name'],
+        keypoints=tuple(names[index] for index in range(len(names))),
+        limbs=tuple((start, end) for start, end in meta['skeleton_links']),
+        sigmas=tuple(meta['sigmas']),
+    )
+
+
+def _people(sample: PoseDataSample) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints (P, K, 2) in image pixels and their scores (P, K)."""
+    people = sample.pred_instances
+    return _to_numpy(people.keypoints), _to_numpy(people.keypoint_scores)
+
+
+def _draw_maps(image: np.ndarray, sample: PoseDataSample, skeleton: Skeleton) -> dict[str, np.ndarray]:
+    """Pictures of those of ``heatmaps`` and ``pafs`` that a prediction comes with."""
+    fields = sample.get('pred_fields', {})
+    pictures = {}
+    if 'heatmaps' in fields:
+        # A background map may follow the parts'.
+        heatmaps = _to_numpy(fields.heatmaps)[: len(skeleton.keypoints)]
+        pictures['heatmaps'] = draw_heatmaps(image, heatmaps, _matrix(sample, heatmaps))
+    if 'pafs' in fields:
+        pafs = _to_numpy(fields.pafs)
+        pictures['pafs'] = draw_pafs(image, pafs, _matrix(sample, pafs))
+    return pictures
+
+
+def _matrix(sample: PoseDataSample, maps: np.ndarray) -> np.ndarray:
+    map_size = (maps.shape[2], maps.shape[1])
+    return image_to_map_matrix(sample.input_size, sample.input_scale, sample.input_center, map_size)
+
+
+def _to_numpy(values: Tensor | np.ndarray) -> np.ndarray:
+    return values.float().cpu().numpy() if isinstance(values, Tensor) else values
+
+
+@HOOKS.register_module()
+class ModelGraphHook(Hook):
+    """Add the network's graph to TensorBoard, where the visualizer has that back-end.
+
+    It is traced from a copy of the model, just before the first step of training, because then
+    the size of the inputs is known. A model that cannot be traced costs a line of warning.
+    """
+
+    def before_train(self, runner: Runner) -> None:
+        self._pending = is_main_process()
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: dict | None = None) -> None:
+        if not self._pending:
+            return
+        self._pending = False
+        for backend in runner.visualizer._vis_backends.values():
+            if isinstance(backend, TensorboardVisBackend):
+                try:
+                    _add_graph(backend, _unwrap(runner.model), data_batch['inputs'][0].shape)
+                # Whatever a plug-in's network does while traced, it can still be trained.
+                except Exception as error:
+                    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+                    runner.logger.warning(f'TensorBoard gets no model graph: {reason}')
+
+
+class _Network(nn.Module):
+    """What of an estimator can be traced: an image tensor in, tensors out."""
+
+    def __init__(self, estimator: nn.Module) -> None:
+        super().__init__()
+        self.estimator = estimator
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_tensors(self.estimator(inputs, None, mode='tensor')))
+
+
+def _tensors(output: object) -> Iterator[Tensor]:
+    """The tensors in nested sequences and mappings."""
+    if isinstance(output, Tensor):
+        yield output
+    elif isinstance(output, Mapping):
+        yield from _tensors(list(output.values()))
+    elif isinstance(output, Sequence):
+        for item in output:
+            yield from _tensors(item)
+
+
+def _add_graph(backend: TensorboardVisBackend, model: nn.Module, shape: Sequence[int]) -> None:
+    """Trace the model on one image of zeros of the shape (C, H, W)."""
+    device = next(model.parameters()).device
+    network = _Network(copy.deepcopy(model)).eval()
+    inputs = torch.zeros(1, *shape, device=device)
+    with (
+        torch.no_grad(),
+        torch.random.fork_rng([device] if device.type == 'cuda' else []),
+        warnings.catch_warnings(),
+        # add_graph prints the error that it also raises.
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        # The tracer warns about every Python number that is made of a tensor's shape.
+        warnings.simplefilter('ignore')
+        backend.experiment.add_graph(network, inputs)
+
+
+def _unwrap(model: nn.Module) -> nn.Module:
+    return model.module if is_model_wrapper(model) else model
