@@ -9,7 +9,7 @@ from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
 
 ALL = [COCO17, OPENPOSE18, FLIC10, LSP14]
 
-# The index of COCO's part for each of OpenPose's, its limbs and its mirrored parts, as the original code's tables have them.
+# The original code's tables: COCO's part for each of OpenPose's and back, mirrored parts, limbs.
 FROM_COCO = [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
 TO_COCO = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 FLIP = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]

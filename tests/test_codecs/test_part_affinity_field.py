@@ -94,7 +94,7 @@ def test_scaling_the_picture_scales_the_people(scale: float) -> None:
 
 
 def test_two_people_who_share_a_peak() -> None:
-    """Shoulder on shoulder: one peak, which one of the two gets; the other lacks that part and is found all the same."""
+    """Shoulder on shoulder is one peak: one of the two gets it, the other is found without."""
     person = UPRIGHT * 300 + [100, 20]
     shift = person[OPENPOSE18.keypoints.index('left_shoulder')] - person[OPENPOSE18.keypoints.index('right_shoulder')]
     found, scores, _ = there_and_back(make_codec(), np.array([person, person + shift]))

@@ -1,4 +1,4 @@
-"""People from limbs, on a body of five parts: a trunk 0-1, arms 1-2 and 1-3, a hand 3-4, and a limb 2-4 that only extends."""
+"""People from limbs, on a body of five parts in a ring, whose last limb only extends."""
 
 from __future__ import annotations
 

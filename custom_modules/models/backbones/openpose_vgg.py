@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from urllib.error import URLError
 
 import torch
@@ -71,5 +72,5 @@ class OpenPoseVGG(BaseModule):
             self.load_state_dict({name: state[name] for name in own}, strict=False)
         except (URLError, OSError) as error:
             raise UserError(f'VGG-19 weights: cannot download them ({error}); {remedy}') from error
-        except (KeyError, RuntimeError, TypeError) as error:
-            raise UserError(f"VGG-19 weights: {weights} is not torchvision's vgg19 ({error}); {remedy}") from error
+        except (KeyError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
+            raise UserError(f"VGG-19 weights: {weights} is not torchvision's vgg19; {remedy}") from error

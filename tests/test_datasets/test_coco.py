@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools import mask as run_lengths
+
+from custom_modules.datasets import BottomUpCocoDataset
+from custom_modules.datasets.coco import ignored_region, main_people
+from custom_modules.errors import UserError
+from custom_modules.skeletons import COCO17, OPENPOSE18
+
+WIDTH, HEIGHT = 640, 480
+
+
+def person(number: int, x: float, y: float, size: float, labelled: int = 17, **more: object) -> dict:
+    """An annotation with its box's corner at (x, y); the first parts of it are labelled."""
+    keypoints = np.zeros((17, 3))
+    for index in range(labelled):
+        keypoints[index] = x + index, y + 2 * index, 2
+    return (
+        dict(
+            id=number,
+            image_id=1,
+            category_id=1,
+            iscrowd=0,
+            keypoints=keypoints.ravel().tolist(),
+            bbox=[x, y, size, size],
+            area=size * size,
+            segmentation=[[x, y, x + size, y, x + size, y + size, x, y + size]],
+        )
+        | more
+    )
+
+
+def write(folder: Path, people: list[dict], changes: dict | None = None) -> Path:
+    """An annotation file of two pictures; ``changes`` replace its entries, None takes one out."""
+    contents = dict(
+        images=[dict(id=i, file_name=f'{i}.jpg', width=WIDTH, height=HEIGHT) for i in (1, 2)],
+        annotations=people,
+        categories=[dict(id=1, name='person')],
+    )
+    contents |= changes or {}
+    path = folder / 'people.json'
+    path.write_text(json.dumps({key: value for key, value in contents.items() if value is not None}))
+    return path
+
+
+def decoded(region: dict | None) -> np.ndarray:
+    return run_lengths.decode(region) if region else np.zeros((HEIGHT, WIDTH), np.uint8)
+
+
+def test_one_sample_for_every_main_person(tmp_path: Path) -> None:
+    people = [
+        person(1, 10, 20, 100),
+        person(2, 300, 100, 200),
+        person(3, 500, 10, 20),
+        person(4, 50, 300, 90, labelled=4),
+    ]
+    dataset = BottomUpCocoDataset(ann_file=str(write(tmp_path, people)), data_prefix=dict(img='pictures'))
+    assert len(dataset) == 2
+    samples = [dataset.get_data_info(index) for index in range(2)]
+    assert [sample['main_center'].tolist() for sample in samples] == [[60, 70], [400, 200]]
+    assert [sample['main_height'] for sample in samples] == [100, 200]
+    for sample in samples:
+        assert sample['keypoints'].shape == (4, 18, 2)  # those who are no main person are targets all the same
+        assert sample['keypoints_visible'].sum(axis=1).tolist() == [18, 18, 18, 4]
+        assert sample['img_path'] == 'pictures/1.jpg'
+        assert sample['flip_indices'] == OPENPOSE18.flip_indices
+
+
+@pytest.mark.parametrize(
+    ('second', 'mains'),
+    [
+        (person(2, 200, 100, 100), 2),
+        (person(2, 110, 100, 100), 1),  # centres 10 pixels apart, less than 0.3 of 100
+        (person(2, 131, 100, 100), 2),
+        (person(2, 200, 100, 31), 1),  # less than 32 x 32 pixels
+        (person(2, 200, 100, 33), 2),
+        (person(2, 200, 100, 100, labelled=4), 1),
+        (person(2, 200, 100, 100, labelled=5), 2),
+    ],
+)
+def test_who_is_a_main_person(second: dict, mains: int) -> None:
+    assert len(main_people([person(1, 100, 100, 100), second])) == mains
+
+
+def test_ignored_are_people_without_keypoints() -> None:
+    labelled, unlabelled = person(1, 10, 10, 50), person(2, 200, 100, 80, labelled=0)
+    assert ignored_region([labelled], HEIGHT, WIDTH) is None
+    mask = decoded(ignored_region([labelled, unlabelled], HEIGHT, WIDTH))
+    expected = np.zeros_like(mask)
+    expected[100:180, 200:280] = 1
+    np.testing.assert_array_equal(mask, expected)
+
+
+def test_ignored_are_crowds_less_everybody_outlined_in_them() -> None:
+    area = np.zeros((HEIGHT, WIDTH), np.uint8, order='F')
+    area[100:300, 100:500] = 1
+    encoded = run_lengths.encode(area)
+    encoded['counts'] = encoded['counts'].decode()
+    crowd = person(3, 100, 100, 200, labelled=0, iscrowd=1, segmentation=encoded)
+    inside = person(1, 150, 150, 60)
+    mask = decoded(ignored_region([inside, crowd], HEIGHT, WIDTH))
+    area[150:210, 150:210] = 0
+    np.testing.assert_array_equal(mask, area)
+
+
+def test_crowds_may_have_uncompressed_run_lengths() -> None:
+    counts = dict(size=[HEIGHT, WIDTH], counts=[HEIGHT * 10, HEIGHT * 5, HEIGHT * (WIDTH - 15)])
+    mask = decoded(ignored_region([person(1, 0, 0, 9, labelled=0, iscrowd=1, segmentation=counts)], HEIGHT, WIDTH))
+    assert mask[:, 10:15].all()
+    assert mask.sum() == 5 * HEIGHT
+
+
+def test_testing_sees_every_picture(tmp_path: Path) -> None:
+    dataset = BottomUpCocoDataset(ann_file=str(write(tmp_path, [person(1, 10, 10, 90)])), test_mode=True)
+    assert [dataset.get_data_info(index)['id'] for index in range(len(dataset))] == [[1], []]
+
+
+def test_indices_mean_the_same_pictures_in_training_and_testing(tmp_path: Path) -> None:
+    path = str(write(tmp_path, [person(1, 10, 10, 90, image_id=2)]))
+    for indices, count in (([0], 0), ([1], 1)):
+        assert len(BottomUpCocoDataset(ann_file=path, indices=indices, test_mode=True)) == 1
+        if count:
+            assert len(BottomUpCocoDataset(ann_file=path, indices=indices)) == count
+        else:
+            with pytest.raises(UserError, match='nobody to train on'):
+                BottomUpCocoDataset(ann_file=path, indices=indices)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        (dict(annotations=None), 'no list "annotations"'),
+        (dict(images={}), 'no list "images"'),
+        (dict(images=[dict(id=1, height=1, width=1)]), 'has no "file_name"'),
+        (
+            dict(annotations=[dict(id=7, image_id=1, keypoints=[0] * 51, bbox=[0, 0, 1, 1])]),
+            'annotation 7 has no "area"',
+        ),
+        (dict(annotations=[person(7, 0, 0, 9, keypoints=[1, 2, 2])]), 'annotation 7 has 3 keypoint numbers'),
+        (dict(annotations=[person(7, 0, 0, 9, image_id=5)]), 'annotation 7 belongs to image 5'),
+        (dict(annotations=[]), 'nobody to train on'),
+    ],
+)
+def test_malformed_files_are_explained(tmp_path: Path, changes: dict, complaint: str) -> None:
+    path = write(tmp_path, [person(1, 10, 10, 90)], changes)
+    with pytest.raises(UserError, match=complaint) as error:
+        BottomUpCocoDataset(ann_file=str(path))
+    assert str(path) in str(error.value)
+
+
+def test_missing_and_unreadable_files_are_explained(tmp_path: Path) -> None:
+    (tmp_path / 'broken.json').write_text('{"images": [')
+    (tmp_path / 'results.json').write_text('[]')
+    for name, complaint in (('none.json', 'does not exist'), ('broken.json', 'JSON'), ('results.json', 'results file')):
+        with pytest.raises(UserError, match=complaint):
+            BottomUpCocoDataset(ann_file=str(tmp_path / name))
+
+
+@pytest.mark.real_data
+def test_genuine_coco(real_coco: Path) -> None:
+    dataset = BottomUpCocoDataset(
+        data_root=str(real_coco),
+        ann_file='annotations/person_keypoints_val2017.json',
+        data_prefix=dict(img='val2017'),
+    )
+    contents = json.loads((real_coco / 'annotations/person_keypoints_val2017.json').read_text())
+    annotations = {a['id']: copy.deepcopy(a) for a in contents['annotations']}
+    assert len(dataset) > 100
+    for index in range(0, len(dataset), 10):
+        info = dataset.get_data_info(index)
+        assert Path(info['img_path']).is_file()
+        own = [annotations[i] for i in info['id'] if annotations[i]['num_keypoints'] and not annotations[i]['iscrowd']]
+        assert len(own) == len(info['keypoints'])
+        nose = COCO17.keypoints.index('nose')
+        for annotation, keypoints, visible in zip(own, info['keypoints'], info['keypoints_visible'], strict=True):
+            x, y, v = annotation['keypoints'][3 * nose : 3 * nose + 3]
+            assert visible[OPENPOSE18.keypoints.index('nose')] == (v > 0)
+            assert keypoints[OPENPOSE18.keypoints.index('nose')].tolist() == [x, y]

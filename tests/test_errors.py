@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import pytest
+from torch.utils.data import DataLoader
+
+from custom_modules.errors import UserError, message_of, report_errors
+
+
+class BrokenPictures:
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> None:
+        try:
+            raise OSError('premature end')
+        except OSError as error:
+            raise UserError('picture.jpg is truncated: download it\nagain') from error
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_the_message_is_one_line_wherever_it_was_raised(workers: int):
+    with pytest.raises(UserError) as caught:
+        list(DataLoader(BrokenPictures(), num_workers=workers))
+    assert message_of(caught.value) == 'picture.jpg is truncated: download it again'
+
+
+@pytest.mark.parametrize(
+    ('error', 'status', 'line'),
+    [
+        (UserError('no file: make one'), 2, 'error: no file: make one'),
+        (KeyboardInterrupt(), 130, 'interrupted'),
+    ],
+)
+def test_mistakes_and_interrupts_end_the_program_with_one_line(error, status, line, capsys):
+    with pytest.raises(SystemExit) as stop, report_errors():
+        raise error
+    assert stop.value.code == status
+    assert capsys.readouterr().err == line + '\n'
+
+
+def test_the_first_process_of_a_machine_speaks(monkeypatch, capsys):
+    monkeypatch.setenv('LOCAL_RANK', '1')
+    with pytest.raises(SystemExit), report_errors():
+        raise UserError('anything')
+    assert capsys.readouterr().err == ''
+
+
+def test_bugs_pass():
+    with pytest.raises(ZeroDivisionError), report_errors():
+        1 / 0  # noqa: B018
