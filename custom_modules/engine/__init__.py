@@ -1,0 +1,4 @@
+from .hooks import ModelGraphHook, PictureHook
+from .optim import OpenPoseOptimWrapperConstructor
+
+__all__ = ['ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook']

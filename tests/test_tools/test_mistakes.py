@@ -1,0 +1,156 @@
+"""A user's mistake gives one line that names the thing and the remedy, and exit status 2."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from command_lines import only_error, run_tool
+from mmengine.logging import MMLogger
+from mmpose.registry import TRANSFORMS
+
+from custom_modules.engine import launch
+from custom_modules.errors import UserError, report_errors
+
+Mistake = Callable[..., str]
+
+
+@pytest.fixture
+def mistake(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Mistake:
+    """Calls a function as a command line would; expects a mistake and returns its line."""
+    # Loggers of earlier tests would write to what was the error output then.
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
+
+    def call(function: Callable, *args: object, **kwargs: object) -> str:
+        with pytest.raises(SystemExit) as stop, report_errors():
+            function(*args, **kwargs)
+        assert stop.value.code == 2
+        return only_error(capsys.readouterr().err)
+
+    return call
+
+
+@TRANSFORMS.register_module()
+class RefusePicture:
+    """Stands for whatever finds a picture unreadable, in a data-loading worker."""
+
+    def __call__(self, results: dict) -> dict:
+        raise UserError(f'image {results["img_path"]} is truncated:\ndownload it again')
+
+
+def test_the_command_line_ends_with_status_2(tmp_path: Path):
+    result = run_tool('train.py', 'configs/none.py', cwd=tmp_path, status=2)
+    assert only_error(result.stderr) == 'config configs/none.py does not exist'
+    assert result.stdout == ''
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_an_unreadable_picture(config: Path, tmp_path: Path, mistake: Mistake, workers: int):
+    options = [
+        f'train_dataloader.num_workers={workers}',
+        'train_dataloader.dataset.pipeline.0.type=mmpose.RefusePicture',
+    ]
+    message = mistake(launch.train, config, work_dir=tmp_path, options=options)
+    assert message.startswith('image ')
+    assert message.endswith('.jpg is truncated: download it again')
+
+
+@pytest.mark.parametrize(
+    ('old', 'new', 'expected'),
+    [
+        ('depth=18', 'dpth=18', 'config model.backbone: ResNet takes no dpth: did you mean depth?'),
+        ('depth=18, ', '', "config model.backbone: ResNet needs 'depth'"),
+        (
+            'type=ResNet,',
+            "type='Resnet',",
+            'config model.backbone.type: no Resnet is registered in mmpose::model: '
+            'did you mean ResNet or ResNeXt or ResNeSt?',
+        ),
+        ('lr=0.001', 'learn=1', 'config optim_wrapper.optimizer: SGD takes no learn: there are '),
+        ('batch_size', 'batchsize', 'config train_dataloader: train_dataloader takes no batchsize'),
+        (
+            'depth=18',
+            "depth=18, init_cfg=dict(type='Pretrained', checkpoint='none.pth')",
+            'config model.backbone.init_cfg.checkpoint: none.pth does not exist',
+        ),
+        ('val_cfg = dict(type=ValLoop)', 'val_cfg = None', 'val_evaluator: give all of them'),
+        ('train_cfg =', 'train_config =', 'bad.py has no train_cfg'),
+        ('type=GlobalAveragePooling', 'size=3', 'a group of settings lacks its type: '),
+    ],
+)  # fmt: skip
+def test_a_wrong_setting_in_the_config(
+    config: Path, tmp_path: Path, mistake: Mistake, old: str, new: str, expected: str
+):
+    text = config.read_text()
+    assert old in text
+    bad = tmp_path / 'bad.py'
+    bad.write_text(text.replace(old, new))
+    assert expected in mistake(launch.train, bad, work_dir=tmp_path / 'work')
+
+
+def test_a_bug_keeps_its_traceback(config: Path, tmp_path: Path, monkeypatch):
+    def failing(*args, **kwargs):
+        raise TypeError("helper() got an unexpected keyword argument 'type'")
+
+    monkeypatch.setattr('mmpose.models.ResNet.init_weights', failing)
+    with pytest.raises(TypeError, match='helper'), report_errors():
+        launch.train(config, work_dir=tmp_path)
+
+
+def test_a_checkpoint_that_is_none(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
+    good = trained / 'epoch_2.pth'
+
+    def message(name: str) -> str:
+        return mistake(launch.test, config, tmp_path / name, work_dir=tmp_path)
+
+    assert message('none.pth') == f'checkpoint {tmp_path}/none.pth does not exist'
+    (tmp_path / 'half.pth').write_bytes(good.read_bytes()[: good.stat().st_size // 2])
+    assert 'half.pth is incomplete' in message('half.pth')
+    (tmp_path / 'picture.pth').write_bytes(b'\xff\xd8\xff\xe0')
+    assert 'picture.pth is not a checkpoint' in message('picture.pth')
+    (tmp_path / 'junk.pth').write_bytes(b'\x80\x02junk')
+    assert 'junk.pth is damaged or not a checkpoint' in message('junk.pth')
+    zipfile.ZipFile(tmp_path / 'archive.pth', 'w').writestr('file', 'text')
+    assert 'archive.pth is damaged or not a checkpoint' in message('archive.pth')
+    torch.save([1, 2], tmp_path / 'list.pth')
+    assert 'list.pth holds a list, not the weights of a model' in message('list.pth')
+    torch.save({'code': RefusePicture()}, tmp_path / 'code.pth')
+    assert 'RefusePicture' in message('code.pth')
+    shutil.copy(good, tmp_path / 'epoch_1.pth')
+    assert f'is a folder: give a file in it, such as {tmp_path}/' in message('.')
+
+
+def test_a_checkpoint_of_another_model(
+    config: Path, trained: Path, tmp_path: Path, mistake: Mistake
+):
+    checkpoint = trained / 'epoch_2.pth'
+    deeper = dict(options=['model.backbone.depth=34'], work_dir=tmp_path)
+    expected = (
+        f'checkpoint {checkpoint} does not fit this config (model TopdownPoseEstimator): of 218 '
+        'tensors 80 missing (backbone.layer1.2.conv1.weight, backbone.layer1.2.bn1.weight, '
+        'backbone.layer1.2.bn1.bias, ...): use the config it was trained with'
+    )
+    assert mistake(launch.test, config, checkpoint, **deeper) == expected
+    assert mistake(launch.train, config, resume=checkpoint, **deeper) == expected
+
+
+def test_wrong_arguments(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
+    assert 'start with `torchrun' in mistake(
+        launch.train, config, work_dir=tmp_path, launcher='pytorch'
+    )
+    assert 'gone.pth does not exist' in mistake(
+        launch.train, config, work_dir=tmp_path, resume='gone.pth'
+    )
+    assert 'cannot make the folder' in mistake(launch.train, config, work_dir=config / 'inside')
+    options = ['optim_wrapper.type=SpecialOptimWrapper']
+    assert 'optim_wrapper.type is SpecialOptimWrapper' in mistake(
+        launch.train, config, work_dir=tmp_path, amp=True, options=options
+    )
+    test = (launch.test, config, trained / 'epoch_2.pth')
+    assert 'must end in .pkl' in mistake(*test, work_dir=tmp_path, dump='all.json')
+    assert 'give the name of a file' in mistake(*test, work_dir=tmp_path, out=tmp_path)
