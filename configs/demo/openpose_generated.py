@@ -12,16 +12,17 @@ data_root = data_root.replace('coco', 'generated')
 codec.update(input_size=(192, 192), heatmap_size=(24, 24), sigma=6.0, limb_width=6.0)
 model.backbone.update(width=0.5, out_channels=64)
 model.head.update(in_channels=64, decoder=codec)
+model.test_cfg.update(flip_test=True)
 
-train_dataloader.update(batch_size=16, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
+train_dataloader.update(batch_size=8, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
 train_dataloader.dataset.update(data_root=data_root)
 train_dataloader.dataset.pipeline[1].update(
-    input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.6, 1.5), rotation=15.0, shift=30.0
+    input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.7, 1.6), rotation=5.0, shift=30.0
 )
 train_dataloader.dataset.pipeline[2].update(encoder=codec)
 val_dataloader.update(num_workers=1)
 val_dataloader.dataset.update(data_root=data_root)
-val_dataloader.dataset.pipeline[1].update(height=192)
+val_dataloader.dataset.pipeline[1].update(height=224)
 val_evaluator.update(ann_file=data_root + val_dataloader.dataset.ann_file)
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator
@@ -29,7 +30,7 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4), clip_grad=dict(max_norm=100)
 )
-param_scheduler = dict(type=OneCycleLR, eta_max=3e-3, total_steps=800, pct_start=0.2, by_epoch=False)
-train_cfg = dict(type=IterBasedTrainLoop, max_iters=800, val_interval=400)
-default_hooks.update(logger=dict(interval=20), checkpoint=dict(by_epoch=False, interval=400))
+param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1800, pct_start=0.1, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=1800, val_interval=900)
+default_hooks.update(logger=dict(interval=20), checkpoint=dict(by_epoch=False, interval=900))
 log_processor = dict(by_epoch=False)

@@ -53,12 +53,15 @@ class BodyCocoMetric(CocoMetric):
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Take over the people found, see MMPose's CocoMetric."""
-        for sample in data_samples:
-            people = sample['pred_instances']
-            people['keypoints'], people['keypoint_scores'] = convert_keypoints(
-                people['keypoints'], people['keypoint_scores'], self.skeleton, self.annotated
-            )
-        super().process(data_batch, data_samples)
+        super().process(data_batch, [self._converted(sample) for sample in data_samples])
+
+    def _converted(self, sample: dict) -> dict:
+        """A copy: other metrics see the same samples."""
+        people = sample['pred_instances']
+        keypoints, scores = convert_keypoints(
+            people['keypoints'], people['keypoint_scores'], self.skeleton, self.annotated
+        )
+        return sample | dict(pred_instances=people | dict(keypoints=keypoints, keypoint_scores=scores))
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """AP and AR over the pictures seen, see MMPose's CocoMetric."""

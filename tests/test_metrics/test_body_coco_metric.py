@@ -77,6 +77,12 @@ def test_a_network_that_finds_nobody_scores_zero(annotations: Path) -> None:
     assert evaluate(annotations, samples)['coco/AP'] == 0
 
 
+def test_samples_stay_as_they_are_for_the_next_metric(annotations: Path) -> None:
+    samples = truth(annotations)
+    evaluate(annotations, samples)
+    assert all(sample['pred_instances']['keypoints'].shape[1] == 18 for sample in samples)
+
+
 def test_missing_annotations_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'none\.json does not exist'):
         BodyCocoMetric(ann_file=str(tmp_path / 'none.json'))

@@ -80,7 +80,7 @@ def test_shapes_of_all_stages() -> None:
 
 
 def test_loss_by_hand() -> None:
-    """Two pictures, errors 1 and 2 on four cells of two channels, a mask of 1/2 on the second: (8 * 1 + 8 * 4 / 2) / 4."""
+    """Two pictures with errors 1 and 2 on eight numbers, the second under a mask of 1/2: (8 + 8 * 4 / 2) / 4."""
     output = torch.stack([torch.ones(2, 2, 2), torch.full((2, 2, 2), 2.0)])
     mask = torch.stack([torch.ones(1, 2, 2), torch.full((1, 2, 2), 0.5)])
     assert MaskedL2Loss()(output, torch.zeros_like(output), mask).item() == (8 + 16) / 4

@@ -1,0 +1,64 @@
+"""What the documents say must be so: files they name exist, options they use exist, and the plug-in they show works."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmpose.registry import MODELS
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PAGES = [REPOSITORY / 'README.md', *sorted(REPOSITORY.glob('docs/*.md')), *sorted(REPOSITORY.glob('projects/*/README.md'))]
+README = (REPOSITORY / 'README.md').read_text()
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_named_files_exist(page: Path) -> None:
+    text = page.read_text()
+    links = re.findall(r'\]\((?!http|#)([^)]+)\)', text)
+    missing = [link for link in links if not (page.parent / link).exists()]
+    named = re.findall(r'\b(?:configs|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
+    homes = (REPOSITORY, page.parent)
+    missing += [name for name in named if 'mine/' not in name and not any((home / name).exists() for home in homes)]
+    assert not missing
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_options_exist(page: Path) -> None:
+    """Every --option in a command of ours is one that the tool lists in its help."""
+    for tool, rest in re.findall(r'tools/(train|test|generate_data|demo)\.py([^\n`|]*)', page.read_text()):
+        options = set(re.findall(r'(--[a-z][\w-]+)', rest))
+        if options:
+            command = [sys.executable, str(REPOSITORY / f'tools/{tool}.py'), '--help']
+            known = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+            assert all(option in known for option in options)
+
+
+def test_make_targets_exist() -> None:
+    makefile = (REPOSITORY / 'Makefile').read_text()
+    targets = set(re.findall(r'`?make (demo|test|lint)\b', README))
+    assert {'demo', 'test'} <= targets
+    assert all(re.search(rf'^{target}:', makefile, re.MULTILINE) for target in targets)
+
+
+def test_the_plug_in_of_the_readme_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both code blocks, written to files as the README says, train a step."""
+    head, config = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+    project = tmp_path / 'projects/mine'
+    (project / 'configs').mkdir(parents=True)
+    (project / 'head.py').write_text(head)
+    (project / 'configs/one_convolution_coco.py').write_text(config.replace('projects.mine.head', 'head'))
+    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
+    monkeypatch.syspath_prepend(str(project))
+
+    cfg = Config.fromfile(project / 'configs/one_convolution_coco.py')
+    cfg.model.backbone.weights = None
+    model = MODELS.build(cfg.model)
+    ((pafs, heatmaps),) = model.head(model.extract_feat(torch.zeros(1, 3, 64, 64)))
+    assert pafs.shape == (1, 38, 8, 8)
+    assert heatmaps.shape == (1, 19, 8, 8)
