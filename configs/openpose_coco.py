@@ -17,7 +17,7 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(type=OpenPoseVGG, weights='imagenet'),
     head=dict(type=OpenPoseHead, in_channels=128, num_stages=6, decoder=codec),
-    test_cfg=dict(flip_test=False, scales=(1.0,)),
+    test_cfg=dict(flip_test=False, scales=(1.0,), output_maps=True),
 )
 
 # The learning rate belongs to MaskedL2Loss, a sum over cells, and a batch of 10.

@@ -28,7 +28,7 @@ def main() -> None:
     os.environ['CLASSICPOSE_DATA'] = str(work_dir / 'data')
     pictures, metrics = work_dir / 'pictures', work_dir / 'metrics.json'
 
-    run('generate_data.py', work_dir / 'data/generated', '--train', 3000, '--val', 200)
+    run('generate_data.py', work_dir / 'data/generated', '--train', 5000, '--val', 200)
     started = time.time()
     run('train.py', CONFIG, '--work-dir', work_dir)
     minutes = (time.time() - started) / 60

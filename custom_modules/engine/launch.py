@@ -110,6 +110,8 @@ def test(
     cfg.work_dir = _work_dir(cfg, work_dir)
     cfg.load_from, cfg.resume = str(checkpoint), False
     remove_training(cfg)
+    if cfg.model.get('test_cfg', {}).get('output_maps'):
+        cfg.model.test_cfg.output_maps = False  # validation draws them; in a dump they would weigh gigabytes
     if dump:
         add_dump(cfg, dump)
     if show_dir:
@@ -185,12 +187,13 @@ def connect_processes(cfg: Config, launcher: str) -> None:
 def disconnect_processes() -> None:
     """End what ``connect_processes`` or MMEngine began. No runner may be left.
 
-    The connections' threads end with the last reference to them, which a distributed model holds.
-    A thread that outlives the interpreter aborts the process, and torchrun reports a failure.
+    Gloo's threads end with the last reference to their group. If that is a model's, they and the
+    interpreter wait for each other; if they outlive the interpreter, it aborts. So the models go
+    first, and the group with ``destroy_process_group``, which lets the threads finish.
     """
     if torch.distributed.is_initialized():
-        torch.distributed.destroy_process_group()
         gc.collect()
+        torch.distributed.destroy_process_group()
 
 
 def set_precision(cfg: Config, amp: bool) -> None:

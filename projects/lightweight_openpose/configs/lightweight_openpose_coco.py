@@ -17,7 +17,7 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(type=DilatedMobileNet, out_channels=128),
     head=dict(type=LightweightOpenPoseHead, in_channels=128, decoder=codec),
-    test_cfg=dict(flip_test=False, scales=(1.0,)),
+    test_cfg=dict(flip_test=False, scales=(1.0,), output_maps=True),
 )
 train_dataloader.update(batch_size=80, num_workers=8, sampler=dict(type=DefaultSampler, shuffle=True))
 

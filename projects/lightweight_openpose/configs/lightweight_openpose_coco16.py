@@ -41,7 +41,7 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4), clip_grad=dict(max_norm=100)
 )
-param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1500, pct_start=0.2, by_epoch=False)
-train_cfg = dict(type=IterBasedTrainLoop, max_iters=1500, val_interval=300)
-default_hooks.update(checkpoint=dict(by_epoch=False, interval=300))
+param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1200, pct_start=0.15, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=1200, val_interval=400)
+default_hooks.update(checkpoint=dict(by_epoch=False, interval=400))
 log_processor = dict(by_epoch=False)
