@@ -14,7 +14,7 @@ with read_base():
 # the first eight with one person and the first eight with several.
 pictures = [0, 4, 7, 10, 11, 16, 18, 21, 24, 55, 67, 83, 141, 157, 162, 190]
 
-codec.update(input_size=(256, 256), heatmap_size=(32, 32))
+codec.update(input_size=(192, 192), heatmap_size=(24, 24))
 model.head.update(decoder=codec)
 
 train_dataloader.update(batch_size=8, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
@@ -22,9 +22,9 @@ train_dataloader.dataset.update(indices=pictures)
 train_dataloader.dataset.pipeline[1].update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
-    scale=(0.5, 1.6),
+    scale=(0.6, 2.0),
     rotation=0.0,
-    shift=60.0,
+    shift=40.0,
     flip_prob=0.0,
 )
 train_dataloader.dataset.pipeline[2].update(encoder=codec)
@@ -41,7 +41,7 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4), clip_grad=dict(max_norm=100)
 )
-param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1200, pct_start=0.15, by_epoch=False)
-train_cfg = dict(type=IterBasedTrainLoop, max_iters=1200, val_interval=400)
-default_hooks.update(checkpoint=dict(by_epoch=False, interval=400))
+param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1200, pct_start=0.1, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=1200, val_interval=600)
+default_hooks.update(checkpoint=dict(by_epoch=False, interval=600))
 log_processor = dict(by_epoch=False)
