@@ -13,7 +13,11 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-PAGES = [REPOSITORY / 'README.md', *sorted(REPOSITORY.glob('docs/*.md')), *sorted(REPOSITORY.glob('projects/*/README.md'))]
+PAGES = [
+    REPOSITORY / 'README.md',
+    *sorted(REPOSITORY.glob('docs/*.md')),
+    *sorted(REPOSITORY.glob('projects/*/README.md')),
+]
 README = (REPOSITORY / 'README.md').read_text()
 
 

@@ -13,14 +13,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description='Score a trained model on the test set of its config file.'
-    )
+    parser = argparse.ArgumentParser(description='Score a trained model on the test set of its config file.')
     parser.add_argument('config', help='the config file the model was trained with')
     parser.add_argument('checkpoint', help='the .pth file')
-    parser.add_argument(
-        '--work-dir', help='where logs go (default: work_dirs/<name of the config>)'
-    )
+    parser.add_argument('--work-dir', help='where logs go (default: work_dirs/<name of the config>)')
     parser.add_argument('--out', metavar='JSON', help='write the metrics to this file')
     parser.add_argument('--dump', metavar='PKL', help='write all predictions to this file')
     parser.add_argument('--show-dir', metavar='DIR', help='draw the predictions into this folder')

@@ -16,9 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Train the model of a config file.')
     parser.add_argument('config', help='a Python config file, for example configs/openpose_coco.py')
-    parser.add_argument(
-        '--work-dir', help='where checkpoints and logs go (default: work_dirs/<name of the config>)'
-    )
+    parser.add_argument('--work-dir', help='where checkpoints and logs go (default: work_dirs/<name of the config>)')
     parser.add_argument(
         '--resume',
         nargs='?',
@@ -26,12 +24,8 @@ def parse_args() -> argparse.Namespace:
         metavar='CHECKPOINT',
         help='go on from this checkpoint, or without a value from the latest one in the work dir',
     )
-    parser.add_argument(
-        '--amp', action='store_true', help='mixed precision: faster, in less memory'
-    )
-    parser.add_argument(
-        '--no-validate', action='store_true', help='do not validate during training'
-    )
+    parser.add_argument('--amp', action='store_true', help='mixed precision: faster, in less memory')
+    parser.add_argument('--no-validate', action='store_true', help='do not validate during training')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -93,30 +93,18 @@ def check_state_dict(model: nn.Module, checkpoint: dict, path: str | Path) -> No
             first names of each.
     """
     if not isinstance(checkpoint, dict):
-        raise UserError(
-            f'checkpoint {path} holds a {type(checkpoint).__name__}, not the weights of a model'
-        )
+        raise UserError(f'checkpoint {path} holds a {type(checkpoint).__name__}, not the weights of a model')
     source = checkpoint.get('state_dict', checkpoint)
     source = OrderedDict((re.sub(r'^module\.', '', name), value) for name, value in source.items())
     own = model.state_dict()
-    misshapen = [
-        name
-        for name in source
-        if name in own and getattr(source[name], 'shape', None) != own[name].shape
-    ]
+    misshapen = [name for name in source if name in own and getattr(source[name], 'shape', None) != own[name].shape]
     for name in misshapen:
         del source[name]
     # Loading, not comparing names: modules rename what older versions of them saved while they
     # load.
     result = model.load_state_dict(source, strict=False)
-    missing = [
-        name
-        for name in result.missing_keys
-        if name not in misshapen and 'num_batches_tracked' not in name
-    ]
-    unexpected = [
-        name for name in result.unexpected_keys if not name.startswith('data_preprocessor.')
-    ]
+    missing = [name for name in result.missing_keys if name not in misshapen and 'num_batches_tracked' not in name]
+    unexpected = [name for name in result.unexpected_keys if not name.startswith('data_preprocessor.')]
     problems = [
         f'{len(names)} {kind} ({_first_names(names)})'
         for kind, names in (

@@ -53,9 +53,7 @@ def _check_file(path: Path) -> None:
         raise UserError(f'config {path} is a folder: give a .py file in it')
     if not path.is_file():
         files = path.parent.glob('*.py') if path.parent.is_dir() else ()
-        raise UserError(
-            f'config {path} does not exist{suggestion(path.name, (file.name for file in files))}'
-        )
+        raise UserError(f'config {path} does not exist{suggestion(path.name, (file.name for file in files))}')
     if path.suffix != '.py':
         raise UserError(f'{path} is not a config file: configs are Python files (.py)')
 
@@ -65,9 +63,7 @@ def _parse(path: Path) -> Config:
         return Config.fromfile(str(path))
     except SyntaxError as error:
         text = f': {error.text.strip()}' if error.text else ''
-        raise UserError(
-            f'{_file_at_fault(error, path)}, line {error.lineno}: {error.msg}{text}'
-        ) from error
+        raise UserError(f'{_file_at_fault(error, path)}, line {error.lineno}: {error.msg}{text}') from error
     except UnicodeDecodeError as error:
         raise UserError(f'{_file_at_fault(error, path)} is not a text file') from error
     except ConfigParsingError as error:
@@ -84,11 +80,7 @@ def _parse(path: Path) -> Config:
 def _file_at_fault(error: Exception, path: Path) -> str:
     """The config or base config that MMEngine was reading: it compiles them without their names."""
     frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
-    names = [
-        frame.f_locals.get('filename')
-        for frame in frames
-        if frame.f_globals.get('Config') is Config
-    ]
+    names = [frame.f_locals.get('filename') for frame in frames if frame.f_globals.get('Config') is Config]
     return next((name for name in reversed(names) if isinstance(name, str)), str(path))
 
 
@@ -133,9 +125,7 @@ def _explain_import(message: str) -> str:
 def _parse_options(options: Sequence[str]) -> dict[str, Any]:
     for option in options:
         if not re.match(r'[^=.]+(\.[^=.]+)*=', option):
-            raise UserError(
-                f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.batch_size=4'
-            )
+            raise UserError(f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.batch_size=4')
     namespace = argparse.Namespace(values={})
     try:
         DictAction([], dest='values')(argparse.ArgumentParser(), namespace, list(options))
@@ -156,9 +146,7 @@ def _check_override(cfg: Config, key: str, value: Any) -> None:
         here = '.'.join(parts[:depth])
         if isinstance(parent, list):
             if not part.isdigit() or int(part) >= len(parent):
-                raise UserError(
-                    f'--cfg-options {key}: {here} is a list with positions 0 to {len(parent) - 1}'
-                )
+                raise UserError(f'--cfg-options {key}: {here} is a list with positions 0 to {len(parent) - 1}')
             child = parent[int(part)]
             if not isinstance(child, (Mapping, list)):
                 raise UserError(f'--cfg-options {key}: give the whole list {here}')
@@ -168,9 +156,7 @@ def _check_override(cfg: Config, key: str, value: Any) -> None:
                 return
             child = parent[part]
         else:
-            raise UserError(
-                f'--cfg-options {key}: {here} is {parent!r}, there are no settings in it'
-            )
+            raise UserError(f'--cfg-options {key}: {here} is {parent!r}, there are no settings in it')
         parent = child
     if isinstance(parent, Mapping) and parent and value is not None:
         raise UserError(f'--cfg-options {key}: a group of settings: set one of {", ".join(parent)}')

@@ -57,19 +57,15 @@ def _missing_argument(cfg: Config, error: Exception, message: str) -> str | None
 
 def _unknown_type(cfg: Config, error: Exception, message: str) -> str | None:
     match = re.match(r'(\S+) is not in the (\S+) registry', message)
-    path = match and next(
-        (path for path, group in _groups(cfg) if group.get('type') == match[1]), None
-    )
+    path = match and next((path for path, group in _groups(cfg) if group.get('type') == match[1]), None)
     if not path:
         return None
     hint = suggestion(match[1], registered_names()) or ': import the module that registers it'
-    return f'config {_dotted(path)}.type: no {match[1]} is registered in {match[2]}{hint}'
+    return f'config {_dotted(path)}.type: no {match[1]} is registered as {match[2].split("::")[-1]}{hint}'
 
 
 def _absent_type(cfg: Config, error: Exception, message: str) -> str | None:
-    match = re.match(
-        r'`cfg` or `default_args` must contain the key "type", but got (.{,100})', message
-    )
+    match = re.match(r'`cfg` or `default_args` must contain the key "type", but got (.{,100})', message)
     return match and f'config: a group of settings lacks its type: {match[1]}'
 
 

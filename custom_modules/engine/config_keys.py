@@ -38,9 +38,7 @@ RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self'
 }
 
 # Taken out by those who build an object before its class sees the rest.
-_BUILDER_KEYS = frozenset(
-    {'type', '_scope_', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'}
-)
+_BUILDER_KEYS = frozenset({'type', '_scope_', 'constructor', 'paramwise_cfg', 'convert_to_iter_based'})
 
 # Groups without a type, read key by key by code that knows no list of them.
 _OPEN_GROUPS = frozenset(

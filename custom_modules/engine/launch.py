@@ -140,9 +140,7 @@ def build_runner(cfg: Config, launcher: str = 'none') -> PoseRunner:
     with explained_config_errors(cfg):
         runner = PoseRunner.from_cfg(cfg)
     if not torch.cuda.is_available():
-        runner.logger.info(
-            f'no GPU found: running on the CPU, {torch.get_num_threads()} threads a process'
-        )
+        runner.logger.info(f'no GPU found: running on the CPU, {torch.get_num_threads()} threads a process')
     return runner
 
 
@@ -169,12 +167,8 @@ def connect_processes(cfg: Config, launcher: str) -> None:
             raise UserError(f'more processes than GPUs: start at most {gpus} on this machine')
         return
     if launcher != 'pytorch':
-        raise UserError(
-            f'--launcher {launcher} needs GPUs: on the CPU start with `{_LAUNCHERS["pytorch"][1]}`'
-        )
-    torch.distributed.init_process_group(
-        'gloo', timeout=timedelta(seconds=dist_cfg.get('timeout', 1800))
-    )
+        raise UserError(f'--launcher {launcher} needs GPUs: on the CPU start with `{_LAUNCHERS["pytorch"][1]}`')
+    torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=dist_cfg.get('timeout', 1800)))
     # MMEngine's own wrapping names a CUDA device.
     wrapper = cfg.get('model_wrapper_cfg') or dict(
         type=MMDistributedDataParallel,
@@ -208,9 +202,7 @@ def set_precision(cfg: Config, amp: bool) -> None:
     kind = wrapper.get('type', OptimWrapper)
     name = kind if isinstance(kind, str) else kind.__name__
     if amp and name not in (OptimWrapper.__name__, AmpOptimWrapper.__name__):
-        raise UserError(
-            f'--amp works with OptimWrapper, but optim_wrapper.type is {name}: leave out --amp'
-        )
+        raise UserError(f'--amp works with OptimWrapper, but optim_wrapper.type is {name}: leave out --amp')
     if not amp and name != AmpOptimWrapper.__name__:
         return
     if torch.cuda.is_available():
@@ -234,11 +226,7 @@ def keep_a_complete_checkpoint(cfg: Config) -> None:
     between would leave none.
     """
     hook = cfg.get('default_hooks', {}).get('checkpoint')
-    if (
-        hook
-        and hook.get('type') in (CheckpointHook, CheckpointHook.__name__)
-        and hook.get('max_keep_ckpts') == 1
-    ):
+    if hook and hook.get('type') in (CheckpointHook, CheckpointHook.__name__) and hook.get('max_keep_ckpts') == 1:
         hook.max_keep_ckpts = 2
 
 

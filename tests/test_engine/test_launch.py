@@ -70,9 +70,7 @@ def test_one_kept_checkpoint_becomes_two():
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 
 
-@pytest.mark.parametrize(
-    'listed', [[], [dict(type=PictureHook, interval=7)], [dict(type='PictureHook')]]
-)
+@pytest.mark.parametrize('listed', [[], [dict(type=PictureHook, interval=7)], [dict(type='PictureHook')]])
 def test_pictures_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hooks = [*listed, dict(type='EMAHook')]

@@ -18,9 +18,7 @@ def command(name: str, *args: object, processes: int = 1) -> list[str]:
     return [str(part) for part in (*python, TOOLS / name, *args)]
 
 
-def run_tool(
-    name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0
-) -> subprocess.CompletedProcess:
+def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0) -> subprocess.CompletedProcess:
     """Run a tool to its end and check its exit status."""
     line = command(name, *args, processes=processes)
     result = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)

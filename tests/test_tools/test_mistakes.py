@@ -68,7 +68,7 @@ def test_an_unreadable_picture(config: Path, tmp_path: Path, mistake: Mistake, w
         (
             'type=ResNet,',
             "type='Resnet',",
-            'config model.backbone.type: no Resnet is registered in mmpose::model: '
+            'config model.backbone.type: no Resnet is registered as model: '
             'did you mean ResNet or ResNeXt or ResNeSt?',
         ),
         ('lr=0.001', 'learn=1', 'config optim_wrapper.optimizer: SGD takes no learn: there are '),
@@ -125,9 +125,7 @@ def test_a_checkpoint_that_is_none(config: Path, trained: Path, tmp_path: Path, 
     assert f'is a folder: give a file in it, such as {tmp_path}/' in message('.')
 
 
-def test_a_checkpoint_of_another_model(
-    config: Path, trained: Path, tmp_path: Path, mistake: Mistake
-):
+def test_a_checkpoint_of_another_model(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
     checkpoint = trained / 'epoch_2.pth'
     deeper = dict(options=['model.backbone.depth=34'], work_dir=tmp_path)
     expected = (
@@ -140,12 +138,8 @@ def test_a_checkpoint_of_another_model(
 
 
 def test_wrong_arguments(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
-    assert 'start with `torchrun' in mistake(
-        launch.train, config, work_dir=tmp_path, launcher='pytorch'
-    )
-    assert 'gone.pth does not exist' in mistake(
-        launch.train, config, work_dir=tmp_path, resume='gone.pth'
-    )
+    assert 'start with `torchrun' in mistake(launch.train, config, work_dir=tmp_path, launcher='pytorch')
+    assert 'gone.pth does not exist' in mistake(launch.train, config, work_dir=tmp_path, resume='gone.pth')
     assert 'cannot make the folder' in mistake(launch.train, config, work_dir=config / 'inside')
     options = ['optim_wrapper.type=SpecialOptimWrapper']
     assert 'optim_wrapper.type is SpecialOptimWrapper' in mistake(

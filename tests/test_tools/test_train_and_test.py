@@ -39,9 +39,7 @@ def test_a_trained_model_is_scored(config: Path, trained: Path, tmp_path: Path):
 def test_training_goes_on_after_a_kill(config: Path, tmp_path: Path):
     args = ('train.py', config, '--work-dir', tmp_path, '--no-validate')
     options = ['train_cfg.max_epochs=10000', 'default_hooks.checkpoint.max_keep_ckpts=1']
-    endless = subprocess.Popen(
-        command(*args, '--cfg-options', *options), cwd=tmp_path, stdout=subprocess.DEVNULL
-    )
+    endless = subprocess.Popen(command(*args, '--cfg-options', *options), cwd=tmp_path, stdout=subprocess.DEVNULL)
     _wait_for(lambda: (tmp_path / 'epoch_3.pth').is_file())
     endless.kill()
     endless.wait()
@@ -55,9 +53,7 @@ def test_training_goes_on_after_a_kill(config: Path, tmp_path: Path):
     assert finished['iter'] - killed['iter'] == killed['iter'] / killed['epoch']
 
 
-def test_resume_without_a_checkpoint_starts_afresh(
-    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
-):
+def test_resume_without_a_checkpoint_starts_afresh(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
     options = ['train_cfg.max_epochs=1']
     launch.train(config, work_dir=tmp_path, resume='auto', validate=False, options=options)
     assert f'no checkpoint in {tmp_path}' in capsys.readouterr().out

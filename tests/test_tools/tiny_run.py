@@ -83,9 +83,7 @@ def write_data(folder: Path) -> None:
     images, annotations = [], []
     for index in range(1, IMAGE_COUNT + 1):
         name = f'{index}.jpg'
-        cv2.imwrite(
-            str(folder / 'images' / name), rng.integers(0, 255, (80, 80, 3), dtype=np.uint8)
-        )
+        cv2.imwrite(str(folder / 'images' / name), rng.integers(0, 255, (80, 80, 3), dtype=np.uint8))
         images.append(dict(id=index, file_name=name, width=80, height=80))
         points = np.column_stack((rng.integers(10, 70, (17, 2)), np.full(17, 2)))
         annotations.append(
@@ -94,9 +92,7 @@ def write_data(folder: Path) -> None:
                 area=3600, num_keypoints=17, keypoints=points.ravel().tolist(),
             )
         )  # fmt: skip
-    people = dict(
-        info={}, images=images, annotations=annotations, categories=[dict(id=1, name='person')]
-    )
+    people = dict(info={}, images=images, annotations=annotations, categories=[dict(id=1, name='person')])
     (folder / 'people.json').write_text(json.dumps(people))
 
 
