@@ -11,7 +11,7 @@ with read_base():
     from .lightweight_openpose_coco import *
 
 # Of COCO-mini's training pictures in which everybody has at least 8 keypoints and 4,608 square pixels and no boxes
-# overlap
+# overlap:
 # the first eight with one person and the first eight with several.
 pictures = [0, 4, 7, 10, 11, 16, 18, 21, 24, 55, 67, 83, 141, 157, 162, 190]
 
