@@ -5,8 +5,8 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import nn
 
-# (output channels, stride, dilation) of MobileNet v1's separable blocks up to conv5_5. The fourth stride is dropped, so that
-# the map keeps stride 8, and the block behind it is dilated instead.
+# (output channels, stride, dilation) of MobileNet v1's separable blocks up to conv5_5. The fourth stride is dropped, so
+# that the map keeps stride 8, and the block behind it is dilated instead.
 _BLOCKS = (
     (64, 1, 1), (128, 2, 1), (128, 1, 1), (256, 2, 1), (256, 1, 1), (512, 1, 1),
     (512, 1, 2), (512, 1, 1), (512, 1, 1), (512, 1, 1), (512, 1, 1),
