@@ -23,6 +23,7 @@ from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
+from ..datasets.transforms.loading import read_picture
 from ..inference.drawing import (
     draw_heatmaps,
     draw_pafs,
@@ -88,7 +89,7 @@ class PictureHook(Hook):
             self._seen += 1
 
     def _show(self, runner: Runner, sample: PoseDataSample) -> None:
-        image = mmcv.imread(sample.img_path)
+        image = read_picture(sample.img_path)
         people = draw_people(image, *_people(sample), self._skeleton, self.score_threshold)
         pictures = dict(people=people, **_draw_maps(image, sample, self._skeleton))
         # Without a slash, for which LocalVisBackend would need a folder.
@@ -120,11 +121,11 @@ class PictureHook(Hook):
         found = self._people_by_image.setdefault(path, [])
         found.append(_people(sample))
         keypoints, scores = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        picture = draw_people(mmcv.imread(path), keypoints, scores, self._skeleton, self.score_threshold)
+        picture = draw_people(read_picture(path), keypoints, scores, self._skeleton, self.score_threshold)
         self._write(picture, path, Path(path).stem)
 
     def _write_maps(self, sample: PoseDataSample) -> None:
-        image = mmcv.imread(sample.img_path)
+        image = read_picture(sample.img_path)
         for kind, picture in _draw_maps(image, sample, self._skeleton).items():
             name = f'{Path(sample.img_path).stem}_{kind}'
             self._write(picture, (kind, *_identity(sample)), name)

@@ -19,8 +19,7 @@ class CropAroundPerson(BaseTransform):
     Cao et al.'s released training code (transform_param of pose_train_test.prototxt). Needs ``img``, ``keypoints`` (N,
     K, 2), ``keypoints_visible`` (N, K), ``main_center``, ``main_height``, ``ignore`` and ``flip_indices``. Moves all of
     them together and drops parts that leave the crop. Adds ``heatmap_mask`` (1, H, W) float32, the share of each cell
-    that is not ignored;
-    outside the picture nothing is ignored: there is nobody.
+    that is not ignored; outside the picture nothing is ignored: there is nobody.
 
     Args:
         input_size: (w, h) of the crop.

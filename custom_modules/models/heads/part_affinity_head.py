@@ -23,9 +23,8 @@ class PartAffinityHead(BaseHead):
     that feature map. Subclasses make the stages; a stage is a module that maps its input to (pafs, heatmaps).
 
     Args:
-        stages: the modules.
-        loss: config of a loss called with (output, target, mask).
         decoder: config of the :class:`PartAffinityField` codec, whose skeleton sets the numbers of channels.
+        loss: config of a loss called with (output, target, mask).
     """
 
     def __init__(self, decoder: dict, loss: dict, init_cfg: dict | list | None = None) -> None:
