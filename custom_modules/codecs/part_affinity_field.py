@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
-from ..paf import DECODERS, DecodeSettings, affinity_fields, decode_people, gaussian_heatmaps
+from ..paf import DECODERS, DecodeSettings, affinity_fields, decode_batch, decode_people, gaussian_heatmaps
 from ..skeletons import OPENPOSE18, Skeleton, get_skeleton
 
 
@@ -39,6 +42,7 @@ class PartAffinityField(BaseKeypointCodec):
     """
 
     auxiliary_encode_keys = set()
+    support_batch_decoding = True
     field_mapping_table = dict(heatmaps='heatmaps', pafs='pafs', heatmap_mask='heatmap_mask')
 
     def __init__(
@@ -98,6 +102,27 @@ class PartAffinityField(BaseKeypointCodec):
         """
         heatmaps, pafs = encoded
         return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)
+
+    def batch_decode(
+        self, encoded: tuple[torch.Tensor, torch.Tensor], sizes: Sequence[tuple[int, int]] | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Find the people in several pictures' maps; on a GPU, if they are there, up to the assembly.
+
+        Args:
+            encoded: heatmaps (B, K + 1, H, W) and pafs (B, 2 L, H, W).
+            sizes: (W, H) of each picture's own part of the maps, at the top left; all of it without it.
+
+        Returns:
+            For each picture what :meth:`decode` returns.
+        """
+        heatmaps, pafs = (maps.detach().float() for maps in encoded)
+        if heatmaps.is_cuda and self.settings.batched:
+            return decode_batch(heatmaps, pafs, self.skeleton, self.stride, self.settings, sizes)
+        sizes = sizes or [heatmaps.shape[:1:-1]] * len(heatmaps)
+        return [
+            self.decode(tuple(maps[:, :height, :width] for maps in pair))
+            for *pair, (width, height) in zip(heatmaps.cpu().numpy(), pafs.cpu().numpy(), sizes, strict=True)
+        ]
 
 
 def _decode_settings(decoder: str | dict) -> DecodeSettings:

@@ -4,14 +4,16 @@ Convention: pixel coordinates are (x, y) with integer values at pixel centres. A
 g at input pixel s * g + s / 2 - 0.5, heatmaps and affinity fields alike. "Cells" below are coordinates on that grid.
 """
 
-from .assembly import assemble_people
+from .assembly import assemble_people, complete_people
+from .batched import decode_batch
 from .decode import DECODERS, DecodeSettings, decode_people
-from .limbs import Connections, connect_limbs
+from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, pixels_to_cells
 from .peaks import Peaks, find_peaks
 from .targets import affinity_fields, gaussian_heatmaps
 
 __all__ = [
-    'DECODERS', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'assemble_people', 'cells_to_pixels',
-    'connect_limbs', 'decode_people', 'find_peaks', 'flip_maps', 'gaussian_heatmaps', 'pixels_to_cells',
+    'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'assemble_people',
+    'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
+    'gaussian_heatmaps', 'match_one_to_one', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ..skeletons import Skeleton
-from .limbs import Connections
+from .compiled import compiled
+from .limbs import Connections, first_of_part
 from .peaks import Peaks
 
-
-@dataclass
-class _Person:
-    parts: dict[int, int] = field(default_factory=dict)  # part -> index of its peak
-    limb_score: float = 0.0
+# A part is looked for no farther from its neighbour than this many times the person's size, and at least so many cells.
+_REACH = 2.0
+_MIN_REACH = 4.0
 
 
 def assemble_people(
@@ -43,38 +40,117 @@ def assemble_people(
     """
     if best_first:
         connections = connections.take(np.argsort(-connections.score, kind='stable'))
-    owner: list[_Person | None] = [None] * len(peaks.part)
-    people: dict[int, _Person] = {}
-    for kind, start, end, score in zip(*(values.tolist() for values in connections), strict=True):
-        start_part, end_part = skeleton.limbs[kind]
-        first = owner[start]
-        second = owner[end] if merge else None
-        if first is None and second is None:
-            if kind in skeleton.extending_limbs:
-                continue
-            person = _Person({start_part: start, end_part: end})
-            people[id(person)] = person
-        elif first is None or second is None:
-            person = first or second
-            part, peak = (end_part, end) if first else (start_part, start)
-            if person.parts.get(part, peak) != peak:
-                continue
-            person.parts[part] = peak
-        elif first is second:
-            person = first
-        elif first.parts.keys().isdisjoint(second.parts):
-            person = first
-            person.parts |= second.parts
-            person.limb_score += second.limb_score
-            del people[id(second)]
-            for peak in second.parts.values():
-                owner[peak] = person
-        else:
-            continue
-        person.limb_score += score
-        owner[start] = owner[end] = person
+    extends = np.zeros(len(skeleton.limbs), dtype=bool)
+    extends[list(skeleton.extending_limbs)] = True
+    limbs = np.asarray(skeleton.limbs, dtype=np.int64)
+    return _assemble(*connections, limbs, extends, len(peaks.part), len(skeleton.keypoints), merge)
 
-    members = np.full((len(people), len(skeleton.keypoints)), -1)
-    for row, person in zip(members, people.values(), strict=True):
-        row[list(person.parts)] = list(person.parts.values())
-    return members, np.array([person.limb_score for person in people.values()], dtype=float)
+
+@compiled
+def _assemble(limb, starts, ends, scores, limbs, extends, peaks, parts, merge):
+    people = np.full((len(limb), parts), -1)
+    sums = np.zeros(len(limb))
+    alive = np.zeros(len(limb), dtype=np.bool_)
+    owner = np.full(peaks, -1)
+    total = 0
+    for index in range(len(limb)):
+        start, end = starts[index], ends[index]
+        start_part, end_part = limbs[limb[index]]
+        first = owner[start]
+        second = owner[end] if merge else -1
+        if first < 0 and second < 0:
+            if extends[limb[index]]:
+                continue
+            person = total
+            total += 1
+            alive[person] = True
+            people[person, start_part], people[person, end_part] = start, end
+        elif first < 0 or second < 0:
+            person = max(first, second)
+            part, peak = (end_part, end) if first >= 0 else (start_part, start)
+            if people[person, part] not in (-1, peak):
+                continue
+            people[person, part] = peak
+        elif first == second:
+            person = first
+        else:
+            disjoint = True
+            for part in range(parts):
+                disjoint &= people[first, part] < 0 or people[second, part] < 0
+            if not disjoint:
+                continue
+            person = first
+            for part in range(parts):
+                if people[second, part] >= 0:
+                    people[person, part] = people[second, part]
+                    owner[people[second, part]] = person
+            sums[person] += sums[second]
+            alive[second] = False
+        sums[person] += scores[index]
+        owner[start] = owner[end] = person
+    return people[:total][alive[:total]], sums[:total][alive[:total]]
+
+
+def complete_people(
+    members: np.ndarray, peaks: Peaks, middle: np.ndarray, skeleton: Skeleton
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give people the parts they lack where maps and fields hint at them.
+
+    Of all peaks, low ones and other people's included (of two people who cover one another a part is often one peak),
+    a missing part takes the one with the largest product of its height and the field in the middle between it and a
+    part the person has; so from part to part until nothing is found any more.
+
+    Args:
+        members: (P, K) index of every person's peaks, -1 where a part is missing.
+        peaks: M candidates of parts.
+        middle: the field between all pairs of peaks, see :class:`~custom_modules.paf.limbs.Candidates`.
+        skeleton: its limbs.
+
+    Returns:
+        (P, K) as ``members``, with fewer parts missing; (P, K) the product by which each part was found, 0 for those
+        that were not missing.
+    """
+    first = first_of_part(peaks, len(skeleton.keypoints))
+    limbs = np.asarray(skeleton.limbs, dtype=np.int64)
+    completed, evidence = members.copy(), np.zeros(members.shape)
+    _complete(completed, evidence, peaks.xy, peaks.score, middle, first, limbs)
+    return completed, evidence
+
+
+@compiled
+def _complete(members, evidences, xy, height, middle, first, limbs):
+    counts = first[1:] - first[:-1]
+    offsets = np.zeros(len(limbs), dtype=np.int64)
+    for limb in range(1, len(limbs)):
+        a, b = limbs[limb - 1]
+        offsets[limb] = offsets[limb - 1] + counts[a] * counts[b]
+    for index in range(len(members)):
+        person = members[index]
+        reach = _reach(xy, person)
+        while True:
+            best, best_part, best_peak = 0.0, -1, -1
+            for limb in range(len(limbs)):
+                a, b = limbs[limb]
+                if (person[a] < 0) == (person[b] < 0):
+                    continue
+                part = b if person[b] < 0 else a
+                for peak in range(first[part], first[part + 1]):
+                    start, end = (person[a], peak) if part == b else (peak, person[b])
+                    pair = offsets[limb] + (start - first[a]) * counts[b] + end - first[b]
+                    evidence = middle[pair] * height[peak]
+                    if evidence > best:
+                        distance = np.hypot(xy[start, 0] - xy[end, 0], xy[start, 1] - xy[end, 1])
+                        if distance <= reach:
+                            best, best_part, best_peak = evidence, part, peak
+            if best_part < 0:
+                break
+            person[best_part], evidences[index, best_part] = best_peak, best
+
+
+@compiled
+def _reach(xy, person):
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for peak in person:
+        if peak >= 0:
+            low, high = np.minimum(low, xy[peak]), np.maximum(high, xy[peak])
+    return max(_REACH * np.sqrt((high[0] - low[0] + 1) * (high[1] - low[1] + 1)), _MIN_REACH)

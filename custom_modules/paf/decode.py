@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 
 from ..skeletons import Skeleton
-from .assembly import assemble_people
-from .limbs import connect_limbs
+from .assembly import assemble_people, complete_people
+from .limbs import Candidates, match_one_to_one, score_limbs
 from .maps import cells_to_pixels
-from .peaks import find_peaks
+from .peaks import Peaks, find_peaks
+
+# In cells.
+_TYPICAL_SIZE = 20.0
 
 
 @dataclass(frozen=True)
@@ -23,18 +26,21 @@ class DecodeSettings:
         smoothing: sigma of a Gaussian over the enlarged heatmaps, 0 for none.
         peak_threshold, neighbours, subpixel: see :func:`find_peaks`.
         peak_distance: of two peaks of a part closer than this only the higher is kept.
-        samples, paf_threshold, pass_ratio, mean_of_passing: see :func:`connect_limbs`.
+        samples, paf_threshold, pass_ratio, mean_of_passing, part_evidence: see :func:`score_limbs`.
         length_prior: limbs longer than half the picture's height lose score in proportion.
         short_limb: ends closer than this are joined whatever the field says.
         merge, best_first: see :func:`assemble_people`.
-        min_parts: people with fewer parts are dropped.
+        hint_threshold: missing parts are looked for among peaks down to this height, see :func:`complete_people`;
+            None leaves them missing.
+        min_parts: people with fewer parts, before completion, are dropped.
         min_score: people whose score a part is lower are dropped.
-        rank_by_sum: people's scores are sums over their parts and limbs; False divides by the number of parts.
+        ranking: the instance score. 'mean' of parts and limbs over the parts found; 'sum' of them over all parts and
+            limbs there could be; 'size' is that sum, weighed by how exactly a person of that size can be located.
     """
 
     upsample: int = 1
     smoothing: float = 0.0
-    peak_threshold: float = 0.1
+    peak_threshold: float = 0.02
     neighbours: int = 8
     subpixel: str = 'parabola'
     peak_distance: float = 0.0
@@ -42,36 +48,58 @@ class DecodeSettings:
     paf_threshold: float = 0.05
     pass_ratio: float = 0.6
     mean_of_passing: bool = False
-    length_prior: bool = True
+    part_evidence: bool = True
+    length_prior: bool = False
     short_limb: float = 8.0
     merge: bool = True
-    best_first: bool = False
+    best_first: bool = True
+    hint_threshold: float | None = 0.002
     min_parts: int = 3
-    min_score: float = 0.2
-    rank_by_sum: bool = True
+    min_score: float = 0.05
+    ranking: str = 'size'
+
+    @property
+    def lowest_peak(self) -> float:
+        """The height from which peaks are looked for at all."""
+        return self.peak_threshold if self.hint_threshold is None else self.hint_threshold
+
+    @property
+    def batched(self) -> bool:
+        """Whether :func:`decode_batch` can do it: nothing enlarged, no centroids."""
+        return (
+            self.upsample == 1
+            and not self.smoothing
+            and self.subpixel != 'centroid'
+            and not self.peak_distance
+            and self.samples is not None
+        )
 
 
+# What all the originals have in common, and the default has not.
+_ORIGINAL = dict(
+    peak_threshold=0.1, paf_threshold=0.05, part_evidence=False, best_first=False, hint_threshold=None, ranking='sum'
+)
 DECODERS: dict[str, DecodeSettings] = dict(
     default=DecodeSettings(),
     # The authors' MATLAB evaluation on COCO, connect56LineVec.m.
     matlab=DecodeSettings(
-        upsample=8, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
-        short_limb=0, merge=False, min_parts=3, min_score=0.2,
+        **_ORIGINAL, upsample=8, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
+        length_prior=True, short_limb=0, merge=False, min_parts=3, min_score=0.2,
     ),
     # The authors' Python notebook and the PyTorch ports of it.
     python=DecodeSettings(
-        upsample=8, smoothing=3, neighbours=4, subpixel='none', pass_ratio=0.8,
-        short_limb=0, min_parts=4, min_score=0.4, rank_by_sum=False,
+        **_ORIGINAL | dict(ranking='mean'), upsample=8, smoothing=3, neighbours=4, subpixel='none', pass_ratio=0.8,
+        length_prior=True, short_limb=0, min_parts=4, min_score=0.4,
     ),
     # C++ OpenPose with its default flags; ends closer than about 1/150 of the picture's diagonal are joined there too.
     openpose=DecodeSettings(
-        upsample=8, peak_threshold=0.05, subpixel='centroid', samples=None, pass_ratio=0.95, length_prior=False,
-        short_limb=3, best_first=True, min_parts=3, min_score=0.4, rank_by_sum=False,
+        **_ORIGINAL | dict(peak_threshold=0.05, best_first=True, ranking='mean'), upsample=8, subpixel='centroid',
+        samples=None, pass_ratio=0.95, short_limb=3, min_parts=3, min_score=0.4,
     ),
     # Osokin's lightweight OpenPose.
     lightweight=DecodeSettings(
-        upsample=4, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
-        length_prior=False, short_limb=0, min_parts=3, min_score=0.2,
+        **_ORIGINAL, upsample=4, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
+        short_limb=0, min_parts=3, min_score=0.2,
     ),
 )  # fmt: skip
 
@@ -100,15 +128,16 @@ def decode_people(
     if settings.upsample != 1:
         heatmaps, pafs = _enlarge(heatmaps, settings.upsample), _enlarge(pafs, settings.upsample)
         stride = stride / settings.upsample
-    field_height = heatmaps.shape[1]
+    if settings.smoothing:
+        heatmaps = _smooth(heatmaps, settings.smoothing / stride)
     peaks = find_peaks(
-        _smooth(heatmaps, settings.smoothing / stride) if settings.smoothing else heatmaps,
-        settings.peak_threshold,
+        heatmaps,
+        settings.lowest_peak,
         settings.neighbours,
         settings.subpixel,
         settings.peak_distance / stride,
     )
-    connections = connect_limbs(
+    candidates = score_limbs(
         pafs,
         peaks,
         skeleton.limbs,
@@ -116,30 +145,64 @@ def decode_people(
         settings.paf_threshold,
         settings.pass_ratio,
         settings.mean_of_passing,
-        long_limb=0.5 * field_height if settings.length_prior else None,
+        settings.part_evidence,
+        long_limb=0.5 * heatmaps.shape[1] if settings.length_prior else None,
         short_limb=settings.short_limb / stride,
         pixel=1 / stride,
+        peak_threshold=settings.peak_threshold,
     )
+    return people_from_candidates(peaks, candidates, skeleton, stride, settings)
+
+
+def people_from_candidates(
+    peaks: Peaks,
+    candidates: Candidates,
+    skeleton: Skeleton,
+    stride: float,
+    settings: DecodeSettings,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The second half of :func:`decode_people`, which needs the maps no more."""
+    connections = match_one_to_one(candidates.limbs)
     members, limb_scores = assemble_people(peaks, connections, skeleton, settings.merge, settings.best_first)
-
-    found = members >= 0
-    keypoints = np.zeros((len(members), count, 2))
-    keypoint_scores = np.zeros((len(members), count))
-    keypoints[found] = cells_to_pixels(peaks.xy[members[found]], stride)
-    keypoint_scores[found] = peaks.score[members[found]]
-
-    parts = found.sum(axis=1)
-    total = keypoint_scores.sum(axis=1) + limb_scores
-    mean = total / np.maximum(parts, 1)
+    parts = (members >= 0).sum(axis=1)
+    evidence = _at_peaks(peaks.score, members).sum(axis=1) + limb_scores
+    mean = evidence / np.maximum(parts, 1)
     kept = (parts >= settings.min_parts) & (mean >= settings.min_score)
-    instance_scores = total / (count + len(skeleton.limbs)) if settings.rank_by_sum else mean
-    order = np.flatnonzero(kept)
-    order = order[np.argsort(-instance_scores[order], kind='stable')]
-    return (
-        keypoints[order].astype(np.float32),
-        keypoint_scores[order].astype(np.float32),
-        instance_scores[order].astype(np.float32),
-    )
+    members, evidence, mean = members[kept], evidence[kept], mean[kept]
+
+    if settings.ranking == 'mean':
+        instance_scores = mean
+    else:
+        instance_scores = evidence / (len(skeleton.keypoints) + len(skeleton.limbs))
+        if settings.ranking == 'size':
+            instance_scores = instance_scores * _size_weight(members, peaks)
+    keypoint_scores = _at_peaks(peaks.score, members)
+    if settings.hint_threshold is not None:
+        members, hinted = complete_people(members, peaks, candidates.middle, skeleton)
+        keypoint_scores += hinted
+    keypoints = _at_peaks(cells_to_pixels(peaks.xy, stride), members)
+    order = np.argsort(-instance_scores, kind='stable')
+    return tuple(values[order].astype(np.float32) for values in (keypoints, keypoint_scores, instance_scores))
+
+
+def _at_peaks(values: np.ndarray, members: np.ndarray, missing: float = 0.0) -> np.ndarray:
+    """(P, K, ...) the values (M, ...) of people's peaks."""
+    result = np.full((*members.shape, *values.shape[1:]), missing)
+    found = members >= 0
+    result[found] = values[members[found]]
+    return result
+
+
+def _size_weight(members: np.ndarray, peaks: Peaks) -> np.ndarray:
+    """(P,) in [0, 1): what is left of a person's similarity to the truth when parts are off by a cell or so.
+
+    The similarity of COCO falls with the error over the person's size, and the error is the same for all sizes: it
+    comes with the grid.
+    """
+    low = _at_peaks(peaks.xy, members, np.inf).min(axis=1)
+    high = _at_peaks(peaks.xy, members, -np.inf).max(axis=1)
+    size = np.sqrt((high - low + 1).prod(axis=1))
+    return size / (size + _TYPICAL_SIZE)
 
 
 def _enlarge(maps: np.ndarray, factor: int) -> np.ndarray:

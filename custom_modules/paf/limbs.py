@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .compiled import compiled
 from .peaks import Peaks
+
+# C++ OpenPose's number of samples on a line: the square root of this times its extent in input pixels, within limits.
+_SAMPLES_PER_PIXEL = 5
+_MIN_SAMPLES, _MAX_SAMPLES = 5, 25
 
 
 class Connections(NamedTuple):
@@ -23,139 +28,165 @@ class Connections(NamedTuple):
         return Connections(*(values[index] for values in self))
 
 
-def candidate_pairs(peaks: Peaks, limbs: Sequence[tuple[int, int]]) -> Connections:
-    """Every pair of peaks that a limb could join, scores zero."""
-    first = np.searchsorted(peaks.part, np.arange(max(map(max, limbs)) + 2))
-    kinds, starts, ends = [], [], []
-    for kind, (start, end) in enumerate(limbs):
-        a = np.arange(first[start], first[start + 1])
-        b = np.arange(first[end], first[end + 1])
-        kinds.append(np.full(len(a) * len(b), kind))
-        starts.append(np.repeat(a, len(b)))
-        ends.append(np.tile(b, len(a)))
-    kind = np.concatenate(kinds)
-    return Connections(kind, np.concatenate(starts), np.concatenate(ends), np.zeros(len(kind)))
+class Candidates(NamedTuple):
+    """What the fields say about pairs of peaks that a limb could join.
 
-
-def field_along(
-    pafs: np.ndarray, kind: np.ndarray, start: np.ndarray, end: np.ndarray, samples: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the field that points from start to end, at points evenly spread between them.
-
-    Args:
-        pafs: (2 L, H, W).
-        kind: (C,) limb of each candidate.
-        start, end: (C, 2) in cells.
-        samples: (C,) how many points, both ends included.
-
-    Returns:
-        (C, S) projections, S the largest number of samples, bilinear between cells; (C, S) which of them count.
+    limbs: the pairs that may become limbs. middle: (T,) for all pairs, limb by limb, start by start, end by end, the
+    part of the field in the middle between them that points from start to end.
     """
-    axis = end - start
-    length = np.maximum(np.hypot(axis[:, 0], axis[:, 1]), 1e-9)
-    step = np.arange(samples.max())
-    fraction = np.minimum(step / np.maximum(samples[:, None] - 1, 1), 1)
-    points = start[:, None] + fraction[:, :, None] * axis[:, None]
-    height, width = pafs.shape[1:]
-    x = points[..., 0].clip(0, width - 1)
-    y = points[..., 1].clip(0, height - 1)
-    left = np.minimum(x.astype(int), max(width - 2, 0))
-    top = np.minimum(y.astype(int), max(height - 2, 0))
-    right, below = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
-    x, y = x - left, y - top
-    projection = np.zeros(x.shape)
-    for component in (0, 1):
-        field = pafs[2 * kind[:, None] + component, top, left] * ((1 - x) * (1 - y))
-        field += pafs[2 * kind[:, None] + component, top, right] * (x * (1 - y))
-        field += pafs[2 * kind[:, None] + component, below, left] * ((1 - x) * y)
-        field += pafs[2 * kind[:, None] + component, below, right] * (x * y)
-        projection += field * (axis[:, component] / length)[:, None]
-    return projection, step < samples[:, None]
+
+    limbs: Connections
+    middle: np.ndarray
 
 
-def connect_limbs(
+def score_limbs(
     pafs: np.ndarray,
     peaks: Peaks,
     limbs: Sequence[tuple[int, int]],
-    samples: int | None,
-    threshold: float,
-    pass_ratio: float,
+    samples: int | None = 10,
+    threshold: float = 0.05,
+    pass_ratio: float = 0.8,
     mean_of_passing: bool = False,
+    part_evidence: bool = False,
     long_limb: float | None = None,
     short_limb: float = 0.0,
     pixel: float = 1.0,
-) -> Connections:
-    """Score all candidate pairs and choose the limbs, one-to-one for each kind, the best first.
+    peak_threshold: float = 0.0,
+) -> Candidates:
+    """Look along the line between all pairs of peaks that a limb could join.
 
     Args:
         pafs: (2 L, H, W).
         peaks: the parts' candidates.
         limbs: L pairs of part indices.
-        samples: points on each line; None takes C++ OpenPose's 5 to 25, the square root of five times its extent in
-            input pixels.
-        threshold: what the projected field must exceed for a sample to pass.
+        samples: points on each line, bilinear between cells; None takes C++ OpenPose's 5 to 25, by length.
+        threshold: what the field along the line must exceed for a sample to pass.
         pass_ratio: a limb needs more than this share of passing samples.
         mean_of_passing: the score is the mean of the passing samples, not of all.
+        part_evidence: the score is multiplied by the geometric mean of its ends' heights.
         long_limb: limbs longer than this many cells lose score in proportion, the original's ``min(0.5 H / length - 1,
             0)``.
         short_limb: ends closer than this many cells are joined, with the score ``threshold`` at least: on so short a
             line the field has no cell to speak in.
         pixel: cells an input pixel, for ``samples`` None.
-
-    Returns:
-        Connections sorted by kind, then by falling score.
+        peak_threshold: only peaks higher than this become limbs' ends.
     """
-    pairs = candidate_pairs(peaks, limbs)
-    if not len(pairs.limb):
-        return pairs
-    start, end = peaks.xy[pairs.start], peaks.xy[pairs.end]
-    if samples is None:
-        extent = np.abs(end - start).max(axis=1) / pixel
-        count = np.round(np.sqrt(5 * extent)).clip(5, 25).astype(int)
-    else:
-        count = np.full(len(start), samples)
-    projection, counted = field_along(pafs, pairs.limb, start, end, count)
-    passing = (projection > threshold) & counted
-    passed = passing.sum(axis=1)
-    if mean_of_passing:
-        score = np.where(passing, projection, 0).sum(axis=1) / np.maximum(passed, 1)
-    else:
-        score = np.where(counted, projection, 0).sum(axis=1) / count
-    length = np.linalg.norm(end - start, axis=1)
-    if long_limb is not None:
-        score = score + np.minimum(long_limb / np.maximum(length, 1e-9) - 1, 0)
-    accepted = (passed > pass_ratio * count) & (score > 0)
-    short = length < short_limb
-    score = np.where(short, np.fmax(score, threshold), score)
-    accepted |= short
-    return match_one_to_one(pairs._replace(score=score).take(accepted))
+    pafs = np.ascontiguousarray(pafs, dtype=np.float32)
+    ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
+    limb, start, end, score, middle = _score_pairs(
+        pafs, peaks.xy, peaks.score, first_of_part(peaks, ends.max() + 1), ends, samples or 0, threshold, pass_ratio,
+        mean_of_passing, part_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
+        np.float32(peak_threshold),
+    )  # fmt: skip
+    return Candidates(Connections(limb, start, end, score), middle)
+
+
+def first_of_part(peaks: Peaks, parts: int) -> np.ndarray:
+    """(parts + 1,) the index of each part's first peak, and where the last part's end."""
+    return np.searchsorted(peaks.part, np.arange(parts + 1))
+
+
+@compiled
+def _score_pairs(
+    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, part_evidence, long_limb,
+    short_limb, pixel, peak_threshold,
+):  # fmt: skip
+    """The limbs' kind, start, end and score, and all pairs' field in the middle."""
+    pairs = 0
+    for a, b in ends:
+        pairs += (first[a + 1] - first[a]) * (first[b + 1] - first[b])
+    limbs, scores, middle = np.empty((pairs, 3), np.int64), np.empty(pairs), np.empty(pairs)
+    pair = found = 0
+    for limb in range(len(ends)):
+        a, b = ends[limb]
+        field_x, field_y = pafs[2 * limb], pafs[2 * limb + 1]
+        for start in range(first[a], first[a + 1]):
+            x, y = xy[start]
+            for end in range(first[b], first[b + 1]):
+                along_x, along_y = xy[end, 0] - x, xy[end, 1] - y
+                length = max(np.hypot(along_x, along_y), 1e-9)
+                middle[pair] = _projection(field_x, field_y, x, y, along_x, along_y, length, 0.5)
+                pair += 1
+                if not (height[start] > peak_threshold and height[end] > peak_threshold):
+                    continue
+                score = _line_score(
+                    field_x, field_y, x, y, along_x, along_y, length,
+                    samples if samples > 0 else _samples_by_length(max(abs(along_x), abs(along_y)) / pixel),
+                    threshold, pass_ratio, mean_of_passing, long_limb,
+                )  # fmt: skip
+                if length < short_limb:
+                    score = max(score, threshold)
+                if part_evidence:
+                    score *= np.sqrt(height[start] * height[end])
+                if score > 0:
+                    limbs[found, 0], limbs[found, 1], limbs[found, 2], scores[found] = limb, start, end, score
+                    found += 1
+    limbs = limbs[:found]
+    return limbs[:, 0].copy(), limbs[:, 1].copy(), limbs[:, 2].copy(), scores[:found].copy(), middle
+
+
+@compiled
+def _samples_by_length(extent: float) -> int:
+    return int(min(max(np.round(np.sqrt(_SAMPLES_PER_PIXEL * extent)), _MIN_SAMPLES), _MAX_SAMPLES))
+
+
+@compiled
+def _line_score(
+    field_x, field_y, x, y, along_x, along_y, length, samples, threshold, pass_ratio, mean_of_passing, long_limb
+):  # fmt: skip
+    """The mean field along a line, 0 where too few samples pass."""
+    total, passed = 0.0, 0
+    for sample in range(samples):
+        if not passed + samples - sample > pass_ratio * samples:
+            return 0.0  # not even if all the others pass
+        value = _projection(field_x, field_y, x, y, along_x, along_y, length, sample / max(samples - 1, 1))
+        passes = value > threshold
+        passed += passes
+        if passes or not mean_of_passing:
+            total += value
+    if not passed > pass_ratio * samples:
+        return 0.0
+    score = total / (passed if mean_of_passing else samples)
+    if length > long_limb:
+        score += long_limb / length - 1
+    return score if score > 0 else 0.0
+
+
+@compiled
+def _projection(field_x, field_y, x, y, along_x, along_y, length, fraction):
+    """The field's component along a line at a fraction of its way, bilinear between cells, constant outside."""
+    rows, columns = field_x.shape
+    x = min(max(x + fraction * along_x, 0.0), columns - 1.0)
+    y = min(max(y + fraction * along_y, 0.0), rows - 1.0)
+    left, top = int(x), int(y)
+    right, below = min(left + 1, columns - 1), min(top + 1, rows - 1)
+    x, y = x - left, y - top
+    value_x = (field_x[top, left] * (1 - x) + field_x[top, right] * x) * (1 - y)
+    value_x += (field_x[below, left] * (1 - x) + field_x[below, right] * x) * y
+    value_y = (field_y[top, left] * (1 - x) + field_y[top, right] * x) * (1 - y)
+    value_y += (field_y[below, left] * (1 - x) + field_y[below, right] * x) * y
+    return (value_x * along_x + value_y * along_y) / length
 
 
 def match_one_to_one(candidates: Connections) -> Connections:
     """Greedy choice: the best candidate of each kind first, no peak used twice by limbs of one kind.
 
-    Works in rounds on all kinds at once. A candidate that is the best both of its start and of its end belongs to the
-    greedy solution; it is taken, its rivals are dropped, and the rest is looked at again.
+    Returns:
+        Connections sorted by kind, then by falling score.
     """
     candidates = candidates.take(np.lexsort((-candidates.score, candidates.limb)))
-    if not len(candidates.limb):
-        return candidates
-    stride = max(candidates.start.max(), candidates.end.max()) + 1
-    starts = candidates.limb * stride + candidates.start
-    ends = candidates.limb * stride + candidates.end
-    chosen = np.zeros(len(starts), dtype=bool)
-    open_ = np.arange(len(starts))
-    while len(open_):
-        best_of_start = _first_with_key(starts[open_])
-        best_of_end = _first_with_key(ends[open_])
-        taken = open_[best_of_start & best_of_end]
-        chosen[taken] = True
-        open_ = open_[~np.isin(starts[open_], starts[taken]) & ~np.isin(ends[open_], ends[taken])]
-    return candidates.take(chosen)
+    return candidates.take(_greedy(candidates.limb, candidates.start, candidates.end))
 
 
-def _first_with_key(keys: np.ndarray) -> np.ndarray:
-    """Mask of the first occurrence of every key."""
-    first = np.zeros(len(keys), dtype=bool)
-    first[np.unique(keys, return_index=True)[1]] = True
-    return first
+@compiled
+def _greedy(limb: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    chosen = np.zeros(len(limb), dtype=np.bool_)
+    if not len(limb):
+        return chosen
+    # The last kind of limb that took each peak.
+    taken = np.full((2, max(start.max(), end.max()) + 1), -1)
+    for index in range(len(limb)):
+        if taken[0, start[index]] != limb[index] and taken[1, end[index]] != limb[index]:
+            taken[0, start[index]] = taken[1, end[index]] = limb[index]
+            chosen[index] = True
+    return chosen

@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .compiled import compiled
+
 # Below this share of its peak a neighbour's value is noise: the logarithm must not see it.
-_LOG_FLOOR = 1e-2
+LOG_FLOOR = 1e-2
+SUBPIXEL = ('none', 'parabola', 'centroid')
 
 
 class Peaks(NamedTuple):
@@ -39,57 +42,87 @@ def find_peaks(
             exact for a Gaussian; 'centroid' of the 7 x 7 cells around.
         min_distance: of two peaks of one part closer than this many cells only the higher is kept.
     """
-    part, row, column = _local_maxima(heatmaps, threshold, neighbours)
-    score = heatmaps[part, row, column].astype(np.float64)
+    heatmaps = np.ascontiguousarray(heatmaps, dtype=np.float32)
+    part, row, column = _local_maxima(heatmaps, np.float32(threshold), neighbours == 8)
     xy = np.stack([column, row], axis=1).astype(np.float64)
-    if len(part) and subpixel == 'parabola':
-        xy += _parabola_offsets(heatmaps, part, row, column)
-    elif len(part) and subpixel == 'centroid':
-        xy += _centroid_offsets(heatmaps, part, row, column)
-    peaks = Peaks(part, xy, score)
+    if subpixel == 'parabola':
+        _add_parabola_offsets(heatmaps, part, row, column, xy)
+    elif subpixel == 'centroid':
+        _add_centroid_offsets(heatmaps, part, row, column, xy)
+    peaks = Peaks(part, xy, heatmaps[part, row, column].astype(np.float64))
     return _drop_close(peaks, min_distance) if min_distance > 0 else peaks
 
 
-def _local_maxima(heatmaps: np.ndarray, threshold: float, neighbours: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    padded = np.pad(heatmaps, ((0, 0), (1, 1), (1, 1)), constant_values=-np.inf)
+@compiled
+def _local_maxima(heatmaps: np.ndarray, threshold: float, diagonal: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    count, height, width = heatmaps.shape
+    # At most every second cell of a row is a peak.
+    found = np.empty((count * height * ((width + 1) // 2), 3), dtype=np.int64)
+    total = 0
+    for part in range(count):
+        for row in range(height):
+            for column in range(width):
+                value = heatmaps[part, row, column]
+                if not value > threshold:
+                    continue
+                is_peak = True
+                for down in range(-1, 2):
+                    for right in range(-1, 2):
+                        y, x = row + down, column + right
+                        if (down == 0 and right == 0) or y < 0 or x < 0 or y >= height or x >= width:
+                            continue
+                        if not diagonal and down != 0 and right != 0:
+                            continue
+                        other = heatmaps[part, y, x]
+                        first = down < 0 or (down == 0 and right < 0)
+                        is_peak &= value > other if first else value >= other
+                if is_peak:
+                    found[total, 0], found[total, 1], found[total, 2] = part, row, column
+                    total += 1
+    return found[:total, 0].copy(), found[:total, 1].copy(), found[:total, 2].copy()
+
+
+@compiled
+def _add_parabola_offsets(
+    heatmaps: np.ndarray, part: np.ndarray, row: np.ndarray, column: np.ndarray, xy: np.ndarray
+) -> None:
+    """At most half a cell; none along an axis on which the peak lies at the border."""
     height, width = heatmaps.shape[1:]
-    is_peak = heatmaps > threshold
-    steps = [(-1, 0), (0, -1), (0, 1), (1, 0)]
-    if neighbours == 8:
-        steps += [(-1, -1), (-1, 1), (1, -1), (1, 1)]
-    for down, right in steps:
-        other = padded[:, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
-        is_peak &= heatmaps > other if (down, right) < (0, 0) else heatmaps >= other
-    return np.nonzero(is_peak)
+    for index in range(len(part)):
+        plane, y, x = heatmaps[part[index]], row[index], column[index]
+        center = plane[y, x]
+        if 0 < x < width - 1:
+            xy[index, 0] += _parabola(plane[y, x - 1] / center, plane[y, x + 1] / center)
+        if 0 < y < height - 1:
+            xy[index, 1] += _parabola(plane[y - 1, x] / center, plane[y + 1, x] / center)
 
 
-def _parabola_offsets(heatmaps: np.ndarray, part: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(M, 2) offsets in cells, at most half a cell; zero along an axis on which the peak lies at the border."""
+@compiled
+def _parabola(before: float, after: float) -> float:
+    """Where the parabola through (-1, log before), (0, 0) and (1, log after) is highest."""
+    before, after = np.log(max(before, LOG_FLOOR)), np.log(max(after, LOG_FLOOR))
+    curvature = before + after
+    if not curvature < 0:
+        return 0.0
+    return min(max(0.5 * (before - after) / curvature, -0.5), 0.5)
+
+
+@compiled
+def _add_centroid_offsets(
+    heatmaps: np.ndarray, part: np.ndarray, row: np.ndarray, column: np.ndarray, xy: np.ndarray
+) -> None:
+    """To the centre of mass of the 7 x 7 cells around each peak, as C++ OpenPose refines it."""
     height, width = heatmaps.shape[1:]
-    center = heatmaps[part, row, column]
-    offsets = np.zeros((len(part), 2))
-    for axis, (down, right, inside) in enumerate(
-        [(0, 1, (column > 0) & (column < width - 1)), (1, 0, (row > 0) & (row < height - 1))]
-    ):
-        where = part[inside], row[inside], column[inside]
-        before = heatmaps[where[0], where[1] - down, where[2] - right]
-        after = heatmaps[where[0], where[1] + down, where[2] + right]
-        before, after = (np.log(np.maximum(side / center[inside], _LOG_FLOOR)) for side in (before, after))
-        curvature = before + after
-        bent = curvature < 0
-        offsets[inside, axis] = np.where(bent, 0.5 * (before - after) / np.where(bent, curvature, 1), 0)
-    return offsets.clip(-0.5, 0.5)
-
-
-def _centroid_offsets(heatmaps: np.ndarray, part: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
-    """(M, 2) offsets in cells of the centre of mass of the 7 x 7 cells around each peak, as C++ OpenPose refines it."""
-    steps = np.arange(-3, 4)
-    padded = np.pad(np.maximum(heatmaps, 0), ((0, 0), (3, 3), (3, 3)))
-    windows = padded[part[:, None, None], row[:, None, None] + 3 + steps[:, None], column[:, None, None] + 3 + steps]
-    mass = windows.sum(axis=(1, 2))
-    return np.stack(
-        [(windows.sum(axis=1) * steps).sum(axis=1) / mass, (windows.sum(axis=2) * steps).sum(axis=1) / mass], axis=1
-    )
+    for index in range(len(part)):
+        mass = moment_x = moment_y = 0.0
+        for y in range(max(row[index] - 3, 0), min(row[index] + 4, height)):
+            for x in range(max(column[index] - 3, 0), min(column[index] + 4, width)):
+                value = max(heatmaps[part[index], y, x], 0.0)
+                mass += value
+                moment_x += value * (x - column[index])
+                moment_y += value * (y - row[index])
+        xy[index, 0] += moment_x / mass
+        xy[index, 1] += moment_y / mass
 
 
 def _drop_close(peaks: Peaks, min_distance: float) -> Peaks:

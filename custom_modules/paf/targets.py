@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .compiled import compiled
 from .maps import pixels_to_cells
 
 # Where the paper's Gaussian is taken as zero (4.8 sigma), and where the released code cuts it (its exponent 4.6052, 3
@@ -19,6 +20,8 @@ _PAPER_FLOOR = 1e-5
 _RELEASED_FLOOR = 1e-2
 # Parts farther away than this many cells, or nowhere at all, leave no trace and would overflow integers.
 _FAR = 1e6
+# Cells on an edge are looked at even if the edge was computed a little short.
+_ROUNDING = 1e-6
 
 
 def gaussian_heatmaps(
@@ -44,33 +47,47 @@ def gaussian_heatmaps(
         (K + 1, H, W) float32 in [0, 1].
     """
     width, height = size
-    count = keypoints.shape[1]
-    maps = np.zeros((count + 1, height, width), dtype=np.float32)
-    person, part = np.nonzero(visible > 0)
-    centers = pixels_to_cells(keypoints[person, part].astype(np.float64), stride)
+    maps = np.zeros((keypoints.shape[1] + 1, height, width), dtype=np.float32)
+    centers = pixels_to_cells(np.asarray(keypoints, dtype=np.float64), stride)
     floor = _RELEASED_FLOOR if released else _PAPER_FLOOR
-    reach = np.sqrt(-2 * np.log(floor)) * sigma / stride
-    near = (np.abs(centers) < _FAR).all(axis=1)
-    part, centers = part[near], centers[near]
-
-    # Of each Gaussian only the window of cells within its reach is computed, all of them at once.
-    offsets = np.arange(2 * int(np.ceil(reach)) + 1)
-    columns = np.ceil(centers[:, :1] - reach).astype(int) + offsets
-    rows = np.ceil(centers[:, 1:] - reach).astype(int) + offsets
-    squared_x = (columns - centers[:, :1]) ** 2
-    squared_y = (rows - centers[:, 1:]) ** 2
-    exponent = (squared_y[:, :, None] + squared_x[:, None, :]) * (0.5 * (stride / sigma) ** 2)
-    touched = exponent <= -np.log(floor)
-    touched &= ((rows >= 0) & (rows < height))[:, :, None]
-    touched &= ((columns >= 0) & (columns < width))[:, None, :]
-    cells = (part[:, None, None] * height + rows[:, :, None]) * width + columns[:, None, :]
-    values = np.exp(-exponent[touched]).astype(np.float32)
-    combine = np.add if released else np.maximum
-    combine.at(maps.reshape(-1), cells[touched], values)
-
-    np.minimum(maps, 1, out=maps)
+    _draw_gaussians(maps, centers, _present(centers, visible), 0.5 * (stride / sigma) ** 2, -np.log(floor), released)
     maps[-1] = 1 - maps[:-1].max(axis=0, initial=0)
     return maps
+
+
+def _present(cells: np.ndarray, visible: np.ndarray) -> np.ndarray:
+    return (visible > 0) & (np.abs(cells) < _FAR).all(axis=-1)
+
+
+@compiled
+def _draw_gaussians(maps, centers, present, sharpness, farthest, add):
+    """exp(-sharpness * distance^2) on the cells where the exponent does not exceed ``farthest``."""
+    people, parts = present.shape
+    height, width = maps.shape[1:]
+    reach = np.sqrt(farthest / sharpness)
+    for person in range(people):
+        for part in range(parts):
+            if not present[person, part]:
+                continue
+            center_x, center_y = centers[person, part]
+            for row in _cells(center_y - reach, center_y + reach, height):
+                squared_y = (row - center_y) ** 2
+                chord = np.sqrt(max(reach**2 - squared_y, 0.0))
+                for column in _cells(center_x - chord, center_x + chord, width):
+                    exponent = ((column - center_x) ** 2 + squared_y) * sharpness
+                    if exponent > farthest:
+                        continue
+                    value = np.exp(-exponent)
+                    if add:
+                        maps[part, row, column] = min(maps[part, row, column] + value, 1.0)
+                    elif value > maps[part, row, column]:
+                        maps[part, row, column] = value
+
+
+@compiled
+def _cells(low, high, size):
+    """Those of 0 ... size - 1 that lie between low and high."""
+    return range(int(np.ceil(max(low - _ROUNDING, 0))), int(np.floor(min(high + _ROUNDING, size - 1))) + 1)
 
 
 def affinity_fields(
@@ -103,61 +120,70 @@ def affinity_fields(
         (2 L, H, W) float32, the x and the y component of a limb in turn.
     """
     width, height = size
-    ends = np.asarray(limbs, dtype=int).reshape(-1, 2)
-    person, limb = np.nonzero((visible[:, ends] > 0).all(axis=2))
-    joints = keypoints[person[:, None], ends[limb]].astype(np.float64)
-    joints = joints / stride if released else pixels_to_cells(joints, stride)
-    near = (np.abs(joints) < _FAR).all(axis=(1, 2))
-    limb, joints = limb[near], joints[near]
-    axis = joints[:, 1] - joints[:, 0]
-    length = np.hypot(axis[:, 0], axis[:, 1])
-    drawn = length > 0
-    limb, joints, axis, length = limb[drawn], joints[drawn], axis[drawn], length[drawn]
-    axis = axis / length[:, None]
-
-    reach = limb_width / stride
-    if released:
-        first = np.floor(joints.min(axis=1) - 0.5)
-        last = np.floor(joints.max(axis=1) + 1.5) - 1
-    else:
-        first = np.ceil(joints.min(axis=1) - reach)
-        last = np.floor(joints.max(axis=1) + reach)
-    first = np.maximum(first, 0).astype(int)
-    last = np.minimum(last, (width - 1, height - 1)).astype(int)
-    which, columns, rows = _cells_of_boxes(first, last)
-
-    away_x = columns - joints[which, 0, 0]
-    away_y = rows - joints[which, 0, 1]
-    axis_x, axis_y = axis[which].T
-    on_limb = np.abs(axis_x * away_y - axis_y * away_x) <= reach
-    if not released:
-        along = axis_x * away_x + axis_y * away_y
-        on_limb &= (along >= 0) & (along <= length[which])
-    cells = ((limb[which] * height + rows) * width + columns)[on_limb]
-    axis_x, axis_y = axis_x[on_limb], axis_y[on_limb]
-
-    fields = np.zeros((len(ends), 2, height * width), dtype=np.float32)
-    channel, cell = np.divmod(cells, height * width)
-    if released:
-        fields[channel, 0, cell] = axis_x
-        fields[channel, 1, cell] = axis_y
-    else:
-        total = len(ends) * height * width
-        overlap = np.maximum(np.bincount(cells, minlength=total), 1)
-        fields[:, 0] = (np.bincount(cells, axis_x, total) / overlap).reshape(len(ends), -1)
-        fields[:, 1] = (np.bincount(cells, axis_y, total) / overlap).reshape(len(ends), -1)
-    return fields.reshape(2 * len(ends), height, width)
+    ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
+    keypoints = np.asarray(keypoints, dtype=np.float64)
+    joints = keypoints / stride if released else pixels_to_cells(keypoints, stride)
+    fields = np.zeros((2 * len(ends), height, width), dtype=np.float32)
+    draw = _draw_released_limbs if released else _draw_limbs
+    draw(fields, joints, _present(joints, visible), ends, limb_width / stride)
+    return fields
 
 
-def _cells_of_boxes(first: np.ndarray, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every cell of B boxes, one after the other: the box's index, the cell's column and its row.
+@compiled
+def _draw_limbs(fields, joints, present, ends, reach):
+    height, width = fields.shape[1:]
+    overlap = np.empty((height, width), dtype=np.int64)
+    for limb in range(len(ends)):
+        overlap[:] = 0
+        field_x, field_y = fields[2 * limb], fields[2 * limb + 1]
+        for person in range(len(joints)):
+            drawn, x, y, axis_x, axis_y, length = _limb(joints[person], present[person], ends[limb])
+            if not drawn:
+                continue
+            top, bottom = min(y, y + axis_y * length), max(y, y + axis_y * length)
+            for row in _cells(top - reach, bottom + reach, height):
+                # Within a row both conditions, on the axis' length and near it, are intervals.
+                away_y = row - y
+                low, high = _interval(-axis_y, -reach - axis_x * away_y, reach - axis_x * away_y)
+                first, last = _interval(axis_x, -axis_y * away_y, length - axis_y * away_y)
+                for column in _cells(x + max(low, first), x + min(high, last), width):
+                    away_x = column - x
+                    along = axis_x * away_x + axis_y * away_y
+                    if abs(axis_x * away_y - axis_y * away_x) <= reach and 0 <= along <= length:
+                        overlap[row, column] += 1
+                        field_x[row, column] += (axis_x - field_x[row, column]) / overlap[row, column]
+                        field_y[row, column] += (axis_y - field_y[row, column]) / overlap[row, column]
 
-    Args:
-        first, last: (B, 2) integer corners (x, y), both inclusive; a box with last < first is empty.
-    """
-    extent = np.maximum(last - first + 1, 0)
-    areas = extent.prod(axis=1)
-    which = np.repeat(np.arange(len(areas)), areas)
-    index = np.arange(len(which)) - np.repeat(np.cumsum(areas) - areas, areas)
-    row, column = np.divmod(index, extent[which, 0])
-    return which, column + first[which, 0], row + first[which, 1]
+
+@compiled
+def _draw_released_limbs(fields, joints, present, ends, reach):
+    height, width = fields.shape[1:]
+    for limb in range(len(ends)):
+        for person in range(len(joints)):
+            drawn, x, y, axis_x, axis_y, length = _limb(joints[person], present[person], ends[limb])
+            if not drawn:
+                continue
+            end_x, end_y = joints[person, ends[limb, 1]]
+            for row in _cells(np.floor(min(y, end_y) - 0.5), np.floor(max(y, end_y) + 1.5) - 1, height):
+                for column in _cells(np.floor(min(x, end_x) - 0.5), np.floor(max(x, end_x) + 1.5) - 1, width):
+                    if abs(axis_x * (row - y) - axis_y * (column - x)) <= reach:
+                        fields[2 * limb, row, column] = axis_x
+                        fields[2 * limb + 1, row, column] = axis_y
+
+
+@compiled
+def _limb(joints, present, ends):
+    """Whether it is there, its start, its direction and its length."""
+    x, y = joints[ends[0]]
+    along_x, along_y = joints[ends[1], 0] - x, joints[ends[1], 1] - y
+    length = np.hypot(along_x, along_y)
+    drawn = present[ends[0]] and present[ends[1]] and length > 0
+    return drawn, x, y, along_x / length, along_y / length, length
+
+
+@compiled
+def _interval(slope, low, high):
+    """Where low <= slope * x <= high; everywhere for a slope of 0, where x does not matter."""
+    if slope == 0:
+        return -np.inf, np.inf
+    return min(low / slope, high / slope), max(low / slope, high / slope)

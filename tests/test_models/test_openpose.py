@@ -199,7 +199,7 @@ def test_people_come_back_to_the_pictures_own_pixels() -> None:
     person = UPRIGHT * 200 + [30, 20]
     model = tiny_model(output_maps=True)
     model.head, model.backbone = TargetMaps(person[None], 256), nn.Identity()
-    model.head.people = lambda heatmaps, pafs: OpenPoseHead.people(model.head, heatmaps, pafs)
+    model.head.people = lambda *maps: OpenPoseHead.people(model.head, *maps)
     data = PoseDataSample()
     scale = np.array([128.0, 128.0])
     data.set_metainfo(dict(input_size=(256, 256), input_scale=scale, input_center=scale / 2 - [5, 10]))

@@ -81,21 +81,24 @@ class PartAffinityHead(BaseHead):
     ) -> InstanceList:
         """The people that the last stage's maps show, see :meth:`people`."""
         pafs, heatmaps = self.forward(feats)[-1]
-        return [self.people(*maps) for maps in zip(heatmaps, pafs, strict=True)]
+        return self.people(heatmaps, pafs)
 
-    def people(self, heatmaps: torch.Tensor, pafs: torch.Tensor) -> InstanceData:
-        """Decode one picture's maps, (K + 1, H, W) and (2 L, H, W).
+    def people(
+        self, heatmaps: torch.Tensor, pafs: torch.Tensor, sizes: Sequence[tuple[int, int]] | None = None
+    ) -> InstanceList:
+        """Decode maps, (B, K + 1, H, W) and (B, 2 L, H, W), of which the first (W, H) of ``sizes`` are a picture's own.
 
         Returns:
-            ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a part is missing, and
-            ``bbox_scores`` (P,), the people's own scores under the name by which MMPose's metrics rank them.
+            For each picture ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a part is
+            missing, and ``bbox_scores`` (P,), the people's own scores under the name by which MMPose's metrics rank
+            them.
         """
-        keypoints, keypoint_scores, instance_scores = self.decoder.decode(
-            tuple(maps.detach().float().cpu().numpy() for maps in (heatmaps, pafs))
-        )
-        return InstanceData(
-            keypoints=keypoints,
-            keypoint_scores=keypoint_scores,
-            keypoints_visible=(keypoint_scores > 0).astype(np.float32),
-            bbox_scores=instance_scores,
-        )
+        return [
+            InstanceData(
+                keypoints=keypoints,
+                keypoint_scores=keypoint_scores,
+                keypoints_visible=(keypoint_scores > 0).astype(np.float32),
+                bbox_scores=instance_scores,
+            )
+            for keypoints, keypoint_scores, instance_scores in self.decoder.batch_decode((heatmaps, pafs), sizes)
+        ]

@@ -44,13 +44,14 @@ class OpenPoseEstimator(BottomupPoseEstimator):
             missing, ``keypoint_scores`` (P, K), 0 there, and ``bbox_scores`` (P,).
         """
         heatmaps, pafs = self.predict_maps(inputs)
-        fields, people = [], []
-        for sample, *maps in zip(data_samples, heatmaps, pafs, strict=True):
-            # Pictures of a batch are padded to the largest of them; people are looked for in their own part.
-            width, height = (int(np.ceil(size / self.head.decoder.stride)) for size in sample.input_size)
-            own_heatmaps, own_pafs = (map_[:, :height, :width] for map_ in maps)
-            fields.append(PixelData(heatmaps=own_heatmaps, pafs=own_pafs))
-            people.append(self.head.people(own_heatmaps, own_pafs))
+        # Pictures of a batch are padded to the largest of them; people are looked for in their own part.
+        stride = self.head.decoder.stride
+        sizes = [tuple(int(np.ceil(size / stride)) for size in sample.input_size) for sample in data_samples]
+        people = self.head.people(heatmaps, pafs, sizes)
+        fields = [
+            PixelData(heatmaps=own_heatmaps[:, :height, :width], pafs=own_pafs[:, :height, :width])
+            for own_heatmaps, own_pafs, (width, height) in zip(heatmaps, pafs, sizes, strict=True)
+        ]
         return self.add_pred_to_datasample(
             people, fields if self.test_cfg.get('output_maps', False) else None, data_samples
         )

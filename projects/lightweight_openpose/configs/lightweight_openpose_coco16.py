@@ -15,7 +15,8 @@ with read_base():
 # the first eight with one person and the first eight with several.
 pictures = [0, 4, 7, 10, 11, 16, 18, 21, 24, 55, 67, 83, 141, 157, 162, 190]
 
-codec.update(input_size=(192, 192), heatmap_size=(24, 24))
+# Large enough to hold the tallest person whole at the size of testing.
+codec.update(input_size=(288, 288), heatmap_size=(36, 36))
 model.head.update(decoder=codec)
 
 train_dataloader.update(batch_size=8, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
@@ -23,15 +24,15 @@ train_dataloader.dataset.update(indices=pictures)
 train_dataloader.dataset.pipeline[1].update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
-    scale=(0.6, 2.0),
+    scale=(0.4, 1.7),
     rotation=0.0,
-    shift=40.0,
+    shift=20.0,
     flip_prob=0.0,
 )
 train_dataloader.dataset.pipeline[2].update(encoder=codec)
 
 val_dataloader.update(num_workers=1)
-val_dataloader.dataset.pipeline[1].update(height=256)
+val_dataloader.dataset.pipeline[1].update(height=288)
 val_dataloader.dataset.update(
     ann_file=train_dataloader.dataset.ann_file, data_prefix=train_dataloader.dataset.data_prefix, indices=pictures
 )
@@ -42,7 +43,7 @@ test_evaluator = val_evaluator
 optim_wrapper = dict(
     type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4), clip_grad=dict(max_norm=100)
 )
-param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=1200, pct_start=0.1, by_epoch=False)
-train_cfg = dict(type=IterBasedTrainLoop, max_iters=1200, val_interval=600)
-default_hooks.update(checkpoint=dict(by_epoch=False, interval=600))
+param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=2400, pct_start=0.1, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=2400, val_interval=800)
+default_hooks.update(checkpoint=dict(by_epoch=False, interval=800))
 log_processor = dict(by_epoch=False)
