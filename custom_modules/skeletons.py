@@ -222,6 +222,12 @@ OPENPOSE18 = Skeleton(
     extending_limbs=(17, 18),
 )  # fmt: skip
 
+# The order of the fields' channels in the released networks, of OpenPose and of those trained like it.
+OPENPOSE18_RELEASED_LIMBS = (
+    (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 2), (2, 3), (3, 4), (2, 16), (1, 5), (5, 6), (6, 7),
+    (5, 17), (1, 0), (0, 14), (0, 15), (14, 16), (15, 17),
+)  # fmt: skip
+
 _FLIC10_KEYPOINTS = (
     'left_shoulder', 'left_elbow', 'left_wrist', 'right_shoulder', 'right_elbow', 'right_wrist',
     'left_hip', 'right_hip', 'left_eye', 'right_eye',

@@ -43,11 +43,23 @@ def decode_batch(
     heatmaps = heatmaps[:, :parts].float()
     batch, _, height, width = heatmaps.shape
     sizes = torch.tensor(sizes or [(width, height)] * batch, device=heatmaps.device)
-    picture, part, xy, score = _find_peaks(heatmaps, sizes, settings)
+    columns = torch.arange(width, device=heatmaps.device) >= sizes[:, :1]
+    rows = torch.arange(height, device=heatmaps.device) >= sizes[:, 1:]
+    outside = (rows[:, :, None] | columns[:, None, :])[:, None]
+    picture, part, xy, score = _find_peaks(heatmaps.masked_fill(outside, -torch.inf), settings)
     counts = torch.bincount(picture * parts + part, minlength=batch * parts)
     limb, start, end, pairs = _pairs(counts.view(batch, parts), torch.tensor(skeleton.limbs, device=counts.device))
     limb_score, middle = _score_pairs(
-        pafs.float(), picture[start] if len(start) else start, limb, xy, score, start, end, sizes, stride, settings
+        pafs.float().masked_fill(outside, 0),
+        picture[start] if len(start) else start,
+        limb,
+        xy,
+        score,
+        start,
+        end,
+        sizes,
+        stride,
+        settings,
     )
     accepted = limb_score > 0
     found = limb_score[accepted], limb[accepted], start[accepted], end[accepted], picture[start[accepted]]
@@ -74,13 +86,10 @@ def decode_batch(
     return people
 
 
-def _find_peaks(heatmaps: torch.Tensor, sizes: torch.Tensor, settings: DecodeSettings) -> tuple[torch.Tensor, ...]:
+def _find_peaks(heatmaps: torch.Tensor, settings: DecodeSettings) -> tuple[torch.Tensor, ...]:
     """Picture (M,), part (M,), position (M, 2) in cells and height (M,) of all peaks, in this order."""
     height, width = heatmaps.shape[2:]
-    columns = torch.arange(width, device=heatmaps.device) < sizes[:, :1]
-    rows = torch.arange(height, device=heatmaps.device) < sizes[:, 1:]
-    outside = ~(rows[:, None, :, None] & columns[:, None, None, :])
-    padded = F.pad(heatmaps.masked_fill(outside, -torch.inf), (1, 1, 1, 1), value=-torch.inf)
+    padded = F.pad(heatmaps, (1, 1, 1, 1), value=-torch.inf)
 
     def shifted(down: int, right: int) -> torch.Tensor:
         return padded[:, :, 1 + down : 1 + down + height, 1 + right : 1 + right + width]
@@ -93,6 +102,8 @@ def _find_peaks(heatmaps: torch.Tensor, sizes: torch.Tensor, settings: DecodeSet
             is_peak &= values >= shifted(-down, -right)
     picture, part, row, column = is_peak.nonzero(as_tuple=True)
     score = heatmaps[picture, part, row, column].double()
+    kept = _highest(picture * heatmaps.shape[1] + part, score, settings.max_peaks)
+    picture, part, row, column, score = (values[kept] for values in (picture, part, row, column, score))
     xy = torch.stack([column, row], dim=1).double()
     if settings.subpixel == 'parabola':
         for axis, (down, right) in enumerate([(0, 1), (1, 0)]):
@@ -105,6 +116,14 @@ def _find_peaks(heatmaps: torch.Tensor, sizes: torch.Tensor, settings: DecodeSet
             offset = torch.where(curvature < 0, 0.5 * (before - after) / curvature, 0).clamp(-0.5, 0.5)
             xy[:, axis] += torch.where(inside, offset, 0)
     return picture, part, xy, score
+
+
+def _highest(group: torch.Tensor, score: torch.Tensor, count: int) -> torch.Tensor:
+    """The indices, in order, of the ``count`` highest peaks of each group; groups are in order."""
+    by_score = torch.argsort(score, descending=True, stable=True)
+    order = by_score[torch.argsort(group[by_score], stable=True)]
+    rank = torch.arange(len(order), device=group.device) - torch.searchsorted(group, group)
+    return order[rank < count].sort().values
 
 
 def _pairs(counts: torch.Tensor, limbs: torch.Tensor) -> tuple[torch.Tensor, ...]:

@@ -24,7 +24,7 @@ class DecodeSettings:
     Args:
         upsample: factor by which the maps are enlarged (bicubic) before anything else.
         smoothing: sigma of a Gaussian over the enlarged heatmaps, 0 for none.
-        peak_threshold, neighbours, subpixel: see :func:`find_peaks`.
+        peak_threshold, neighbours, subpixel, max_peaks: see :func:`find_peaks`.
         peak_distance: of two peaks of a part closer than this only the higher is kept.
         samples, paf_threshold, pass_ratio, mean_of_passing, part_evidence: see :func:`score_limbs`.
         length_prior: limbs longer than half the picture's height lose score in proportion.
@@ -44,6 +44,7 @@ class DecodeSettings:
     neighbours: int = 8
     subpixel: str = 'parabola'
     peak_distance: float = 0.0
+    max_peaks: int = 127
     samples: int | None = 10
     paf_threshold: float = 0.05
     pass_ratio: float = 0.6
@@ -136,6 +137,7 @@ def decode_people(
         settings.neighbours,
         settings.subpixel,
         settings.peak_distance / stride,
+        settings.max_peaks,
     )
     candidates = score_limbs(
         pafs,

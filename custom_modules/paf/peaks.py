@@ -30,6 +30,7 @@ def find_peaks(
     neighbours: int = 8,
     subpixel: str = 'parabola',
     min_distance: float = 0.0,
+    max_peaks: int = 127,
 ) -> Peaks:
     """Local maxima of each heatmap.
 
@@ -41,9 +42,14 @@ def find_peaks(
         subpixel: 'none'; 'parabola' through the logarithms of the peak and its two neighbours along x and along y,
             exact for a Gaussian; 'centroid' of the 7 x 7 cells around.
         min_distance: of two peaks of one part closer than this many cells only the higher is kept.
+        max_peaks: only so many of a part are kept, the highest: a network that has learnt nothing puts out thousands.
+            127 is C++ OpenPose's limit.
     """
     heatmaps = np.ascontiguousarray(heatmaps, dtype=np.float32)
     part, row, column = _local_maxima(heatmaps, np.float32(threshold), neighbours == 8)
+    if len(part) > max_peaks:
+        kept = _highest(part, heatmaps[part, row, column], max_peaks)
+        part, row, column = part[kept], row[kept], column[kept]
     xy = np.stack([column, row], axis=1).astype(np.float64)
     if subpixel == 'parabola':
         _add_parabola_offsets(heatmaps, part, row, column, xy)
@@ -123,6 +129,13 @@ def _add_centroid_offsets(
                 moment_y += value * (y - row[index])
         xy[index, 0] += moment_x / mass
         xy[index, 1] += moment_y / mass
+
+
+def _highest(part: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
+    """The indices, in order, of the ``count`` highest peaks of each part."""
+    order = np.lexsort((-score, part))
+    rank = np.arange(len(order)) - np.searchsorted(part, part)  # parts are in order, so sorting keeps where they begin
+    return np.sort(order[rank < count])
 
 
 def _drop_close(peaks: Peaks, min_distance: float) -> Peaks:

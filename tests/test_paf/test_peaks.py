@@ -65,6 +65,16 @@ def test_of_close_peaks_of_a_part_the_higher_stays() -> None:
     assert peaks.xy.tolist() == [[3, 1], [6, 6], [2, 1]]
 
 
+def test_the_highest_of_too_many_are_kept_in_order() -> None:
+    maps = np.random.default_rng(0).random((3, 40, 40)).astype(np.float32)
+    everything, few = find_peaks(maps, 0.1), find_peaks(maps, 0.1, max_peaks=20)
+    for part in range(3):
+        highest = np.sort(everything.score[everything.part == part])[-20:]
+        np.testing.assert_array_equal(np.sort(few.score[few.part == part]), highest)
+    kept = np.isin(everything.score, few.score)
+    assert few.xy.tolist() == everything.xy[kept].tolist()
+
+
 @pytest.mark.parametrize('filling', [0.0, np.nan, -1.0])
 def test_maps_without_a_peak(filling: float) -> None:
     peaks = find_peaks(np.full((2, 6, 7), filling, dtype=np.float32), threshold=0.1)

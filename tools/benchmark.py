@@ -1,0 +1,116 @@
+"""Measure speed: of targets, decoding, data loading, training steps and prediction.
+
+python tools/benchmark.py decode
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+WHAT = {
+    'targets': 'making the heatmaps and affinity fields of one 368 x 368 sample',
+    'decode': 'from ideal maps (46 x 82 cells, 656 x 368 pixels) to people in pixels; and how many are found whole',
+    'loader': "every step of a config's training pipeline in one process, on the config's own pictures",
+    'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
+    'predict': 'a test picture of a config: reading, network, decoding, one at a time',
+}
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        epilog='Times are medians after a warm-up, by the wall clock. Peak memory is that of the whole process.',
+    )
+    commands = parser.add_subparsers(dest='command', required=True)
+    for name, text in WHAT.items():
+        command = commands.add_parser(name, help=text, description=f'Measures {text}.')
+        if name in ('targets', 'decode'):
+            default = [1, 5, 10, 20] if name == 'targets' else [1, 5, 10, 20, 40]
+            command.add_argument('--people', type=int, nargs='+', default=default, metavar='N')
+            command.add_argument(
+                '--baseline',
+                nargs='+',
+                default=[],
+                metavar='NAME=FOLDER',
+                help='measure a public project beside ours, from its source folder: lightweight='
+                '(lightweight-human-pose-estimation.pytorch), realtime= '
+                '(pytorch_Realtime_Multi-Person_Pose_Estimation, its lib/pafprocess built)',
+            )
+        else:
+            command.add_argument('config', help='a config file')
+            command.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
+        if name == 'decode':
+            command.add_argument('--apart', action='store_true', help='people who do not overlap')
+        if name == 'step':
+            command.add_argument('--amp', action='store_true', help='in mixed precision')
+        if name == 'predict':
+            command.add_argument('--checkpoint', help='a .pth file; random weights without it')
+        command.add_argument('--repeats', type=int, default=dict(loader=300, step=10).get(name, 50), metavar='N')
+        command.add_argument('--seed', type=int, default=0)
+        command.add_argument(
+            '--threads', type=int, default=0 if name in ('step', 'predict') else 1, metavar='N', help='0 for all cores'
+        )
+        command.add_argument('--json', metavar='FILE', help='write the rows to this file, too')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    import cv2
+    import torch
+
+    from custom_modules.engine import speed
+    from custom_modules.errors import report_errors
+
+    if args.threads:
+        torch.set_num_threads(args.threads)
+        cv2.setNumThreads(args.threads)
+    torch.manual_seed(args.seed)
+    with report_errors():
+        rows = measure(args)
+    print_table(rows)
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    machine = dict(device=device, threads=args.threads or torch.get_num_threads(), torch=torch.__version__)
+    memory = round(speed.peak_memory())
+    print(f'{machine["device"]}, {machine["threads"]} threads; peak memory {memory} MiB')
+    if args.json:
+        contents = dict(command=args.command, options=vars(args), machine=machine, peak_memory=memory, rows=rows)
+        Path(args.json).write_text(json.dumps(contents, indent=2) + '\n')
+
+
+def measure(args: argparse.Namespace) -> list[dict]:
+    from custom_modules.engine import baselines, speed
+    from custom_modules.engine.config import load_config
+    from custom_modules.engine.launch import set_precision
+
+    if args.command == 'targets':
+        others = baselines.find(args.baseline, 'targets')
+        return speed.measure_targets(args.people, args.repeats, args.seed, others)
+    if args.command == 'decode':
+        others = baselines.find(args.baseline, 'decode')
+        return speed.measure_decode(args.people, args.repeats, args.seed, others, apart=args.apart)
+    cfg = load_config(args.config, args.cfg_options)
+    if args.command == 'loader':
+        return speed.measure_loader(cfg, args.repeats, args.seed)
+    if args.command == 'step':
+        set_precision(cfg, args.amp)
+        return speed.measure_step(cfg, args.repeats)
+    return speed.measure_predict(cfg, args.repeats, args.checkpoint)
+
+
+def print_table(rows: list[dict]) -> None:
+    table = [list(rows[0])] + [[v if isinstance(v, str) else f'{v:.4g}' for v in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    for line in table:
+        print('  '.join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+if __name__ == '__main__':
+    main()
