@@ -38,11 +38,19 @@ def decode_batch(
 
     Returns:
         For each picture what :func:`decode_people` returns.
+
+    Raises:
+        ValueError: when there are not as many sizes as pictures.
     """
     parts = len(skeleton.keypoints)
     heatmaps = heatmaps[:, :parts].float()
     batch, _, height, width = heatmaps.shape
-    sizes = torch.tensor(sizes or [(width, height)] * batch, device=heatmaps.device)
+    if not batch:
+        return []
+    sizes = [(width, height)] * batch if sizes is None else list(sizes)
+    if len(sizes) != batch:
+        raise ValueError(f'{len(sizes)} sizes for {batch} pictures')
+    sizes = torch.tensor(sizes, device=heatmaps.device)
     columns = torch.arange(width, device=heatmaps.device) >= sizes[:, :1]
     rows = torch.arange(height, device=heatmaps.device) >= sizes[:, 1:]
     outside = (rows[:, :, None] | columns[:, None, :])[:, None]
@@ -175,12 +183,12 @@ def _score_pairs(
     if settings.length_prior:
         long_limb = 0.5 * sizes[picture[likely], 1]
         score = score + (long_limb / length - 1).clamp(max=0)
-    score = torch.where(passed > settings.pass_ratio * settings.samples, score, 0).clamp(min=0)
+    score = torch.where(passed > settings.pass_ratio * settings.samples, score, 0).nan_to_num(0).clamp(min=0)
     short = length < settings.short_limb / stride
     score = torch.where(short, score.clamp(min=settings.paf_threshold), score)
     if settings.part_evidence:
         score = score * (height[start[likely]] * height[end[likely]]).sqrt()
-    scores[likely] = score.nan_to_num(0)
+    scores[likely] = score
     return scores, middle
 
 

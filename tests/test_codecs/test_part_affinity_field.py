@@ -93,8 +93,7 @@ def test_scaling_the_picture_scales_the_people(scale: float) -> None:
     np.testing.assert_allclose(scaled[order], (plain + 0.5) * scale - 0.5, atol=0.5)
 
 
-def test_two_people_who_share_a_peak() -> None:
-    """Shoulder on shoulder is one peak: one of the two gets it, the other is found without."""
+def test_two_people_shoulder_on_shoulder() -> None:
     person = UPRIGHT * 300 + [100, 20]
     shift = person[OPENPOSE18.keypoints.index('left_shoulder')] - person[OPENPOSE18.keypoints.index('right_shoulder')]
     found, scores, _ = there_and_back(make_codec(), np.array([person, person + shift]))

@@ -11,7 +11,7 @@ from crowds import CELLS, STRIDE, Maps, People, assert_same_people, crowd, draw,
 
 from custom_modules.codecs import PartAffinityField
 from custom_modules.paf import DECODERS, DecodeSettings, decode_batch, decode_people
-from custom_modules.skeletons import COCO17, OPENPOSE18
+from custom_modules.skeletons import COCO17, OPENPOSE18, Skeleton
 
 DEVICES = [
     'cpu',
@@ -227,3 +227,25 @@ def test_the_codec_decodes_a_batch_of_no_pictures(device: str) -> None:
     codec = PartAffinityField((656, 368), CELLS)
     nothing = torch.zeros((0, 19, 46, 82), device=device), torch.zeros((0, 38, 46, 82), device=device)
     assert codec.batch_decode(nothing) == []
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_a_short_limb_where_the_field_is_partly_nan(device: str) -> None:
+    """Ends closer than a cell are joined whatever the field says."""
+    body = Skeleton('body', ('nose', 'neck', 'head_top'), ((0, 1), (1, 2)), (0.1,) * 3)
+    heatmaps, pafs = np.zeros((3, 12, 12), np.float32), np.zeros((4, 12, 12), np.float32)
+    heatmaps[[0, 1, 2], 5, [5, 5, 9]] = 1
+    heatmaps[0, 5, 4], heatmaps[1, 5, 6] = 0.99, 0.2
+    pafs[[0, 2]] = 1
+    pafs[:2, 5, 6] = np.nan
+    maps = (torch.from_numpy(values)[None].to(device) for values in (heatmaps, pafs))
+    (batched,) = decode_batch(*maps, body, 8, DECODERS['default'])
+    assert_same_people(batched, decode_people(heatmaps, pafs, body, 8, DECODERS['default']))
+    assert len(batched[0]) == 1
+
+
+@pytest.mark.parametrize('device', DEVICES)
+def test_as_many_sizes_as_pictures(device: str) -> None:
+    maps = torch.zeros(2, 19, 8, 8, device=device), torch.zeros(2, 38, 8, 8, device=device)
+    with pytest.raises(ValueError, match='1 sizes for 2 pictures'):
+        decode_batch(*maps, OPENPOSE18, 8, DECODERS['default'], [(8, 8)])

@@ -62,7 +62,7 @@ def along_lines(field: np.ndarray, lines: list[tuple[Peak, Peak]], fractions: li
 
 
 def limb_score(start: Peak, end: Peak, samples: list[float]) -> float:
-    """Their mean, if over 6 of 10 exceed 0.05 (at least 0.05 within a cell), times the geometric mean of the heights."""
+    """Their mean, if over 6 of 10 exceed 0.05 (at least 0.05 within a cell), times the heights' geometric mean."""
     passed = sum(sample > 0.05 for sample in samples)
     score = max(sum(samples) / 10, 0.0) if passed > 6 else 0.0
     if np.hypot(end[0] - start[0], end[1] - start[1]) < 8 / STRIDE:
