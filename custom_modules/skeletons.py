@@ -186,6 +186,42 @@ def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
     return tuple(_SIGMAS[name.removeprefix('left_').removeprefix('right_')] for name in keypoints)
 
 
+def seen_from_behind(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndarray:
+    """Whether a person's left shoulder is to the left of the right one in the picture: (N, K, 2) -> (N,) bool.
+
+    False where a shoulder is NaN.
+    """
+    names = get_skeleton(skeleton).keypoints
+    left, right = names.index('left_shoulder'), names.index('right_shoulder')
+    keypoints = np.asarray(keypoints)
+    return keypoints[:, left, 0] < keypoints[:, right, 0]
+
+
+def observer_centric(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndarray:
+    """Name left and right as somebody who takes everybody to face the camera would.
+
+    FLIC's annotations are person-centric: a left arm is the person's own. Published results on FLIC are
+    observer-centric (Sapp & Taskar's code turns the annotations round): in people seen from behind left and right
+    change places, except in the face. Afterwards every left shoulder is to the right of the right one in the picture.
+
+    Args:
+        keypoints: (N, K, 2 or more): x, y and whatever else belongs to the joint, its visibility for instance.
+        skeleton: the body model, whose names tell what changes places: every pair but the eyes and ears.
+
+    Returns:
+        A new array of the same shape and type.
+    """
+    skeleton = get_skeleton(skeleton)
+    swapped = [
+        index if name.endswith(('_eye', '_ear')) else mirrored
+        for index, (name, mirrored) in enumerate(zip(skeleton.keypoints, skeleton.flip_indices, strict=True))
+    ]
+    turned = np.array(keypoints)
+    behind = seen_from_behind(turned, skeleton)
+    turned[behind] = turned[behind][:, swapped]
+    return turned
+
+
 _COCO17_KEYPOINTS = (
     'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
     'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip',

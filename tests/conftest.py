@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from custom_modules.datasets.generated import generate_coco
+from custom_modules.datasets.generated_flic import generate_flic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -22,10 +23,34 @@ def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope='session')
+def generated_flic(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with ``flic``, 60 training and 24 test people in pictures of 180x120."""
+    folder = tmp_path_factory.mktemp('data')
+    generate_flic(folder / 'flic', num_train=60, num_test=24, size=(180, 120), seed=1)
+    return folder
+
+
+@pytest.fixture(scope='session')
 def real_coco() -> Path:
     """The genuine COCO files; the test is skipped where they are missing."""
+    return _real_data('coco', 'annotations/person_keypoints_val2017.json')
+
+
+@pytest.fixture(scope='session')
+def real_flic() -> Path:
+    """The genuine FLIC files; the test is skipped where they are missing."""
+    return _real_data('flic', 'images/12-oclock-high-special-edition-00006361.jpg')
+
+
+@pytest.fixture(scope='session')
+def real_lspet() -> Path:
+    """The genuine files of LSP Extended; the test is skipped where they are missing."""
+    return _real_data('lspet', 'joints.mat')
+
+
+def _real_data(name: str, file: str) -> Path:
     for folder in (os.environ.get('CLASSICPOSE_DATA', 'data'), '../shared/data'):
-        coco = REPOSITORY / folder / 'coco'
-        if (coco / 'annotations' / 'person_keypoints_val2017.json').is_file():
-            return coco
-    pytest.skip('needs the COCO files in data/coco')
+        root = REPOSITORY / folder / name
+        if (root / file).is_file():
+            return root
+    pytest.skip(f'needs the genuine files in data/{name}')

@@ -12,6 +12,8 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, METRICS, MODELS
 
+from custom_modules.engine.config import override
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 CONFIGS = [
     path
@@ -21,7 +23,15 @@ CONFIGS = [
 ]
 
 
-@pytest.fixture(params=CONFIGS, ids=[str(path.relative_to(REPOSITORY)) for path in CONFIGS])
+CASCADES = [path for path in CONFIGS if 'deeppose' in path.name]
+BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES]
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(REPOSITORY))
+
+
+@pytest.fixture(params=BOTTOM_UP, ids=name_of)
 def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """The config, on drawn people instead of a dataset, from random weights."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
@@ -33,7 +43,7 @@ def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: py
     return config
 
 
-def test_config(config: Config) -> None:
+def test_bottom_up(config: Config) -> None:
     torch.manual_seed(0)
     np.random.seed(0)
     model = MODELS.build(config.model)
@@ -67,6 +77,40 @@ def test_config(config: Config) -> None:
     metric.dataset_meta = testing.metainfo
     metric.process({}, [result.to_dict()])
     assert metric.evaluate(1)['coco/AP'] <= 1
+
+
+@pytest.mark.parametrize('path', CASCADES, ids=name_of)
+def test_cascade(path: Path, generated_flic: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last stage learns and all predict; every stage's own config is one that trains."""
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_flic))
+    config = Config.fromfile(path)
+    assert len(config.train_stages) == len(config.model.stages) == 3
+    for settings in config.train_stages:
+        override(config, [f'{key}={value}' for key, value in settings.items()])
+    torch.manual_seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    optimizer = build_optim_wrapper(model, config.optim_wrapper)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    data = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)
+    losses = model.train()(**data, mode='loss')
+    assert all(loss.isfinite() for loss in losses.values())
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer.update_params(sum(losses.values()))
+    changed = [not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True)]
+    assert sum(changed) > 0.9 * len(list(model.stages[-1].parameters()))
+    assert not any(
+        was for was, parameter in zip(changed, model.parameters(), strict=True) if not parameter.requires_grad
+    )
+
+    testing = DATASETS.build(config.test_dataloader.dataset)
+    data = model.data_preprocessor(pseudo_collate([testing[0], testing[1]]), training=False)
+    results = model.eval()(**data, mode='predict')
+    for settings in config.test_evaluator:
+        metric = METRICS.build(settings)
+        metric.dataset_meta = testing.metainfo
+        metric.process({}, [result.to_dict() for result in results])
+        assert all(0 <= value <= 1 for value in metric.evaluate(2).values())
 
 
 def assert_mask_reaches_the_loss(model: torch.nn.Module, batch: dict) -> None:

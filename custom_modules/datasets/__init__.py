@@ -1,4 +1,6 @@
 from .coco import BottomUpCocoDataset
+from .flic import FlicDataset
+from .lsp import LspDataset
 from .transforms import CropAroundPerson, LoadPicture, ResizeToHeight
 
-__all__ = ['BottomUpCocoDataset', 'CropAroundPerson', 'LoadPicture', 'ResizeToHeight']
+__all__ = ['BottomUpCocoDataset', 'CropAroundPerson', 'FlicDataset', 'LoadPicture', 'LspDataset', 'ResizeToHeight']

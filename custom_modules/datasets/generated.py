@@ -15,11 +15,12 @@ import json
 import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -41,6 +42,8 @@ _JPEG_QUALITY = 92
 
 Entry = tuple[dict, list[dict]]
 """An image's dict of the annotation file, and the dicts of its annotations."""
+
+_Job, _Result = TypeVar('_Job'), TypeVar('_Result')
 
 
 def draw_picture(rng: np.random.Generator, size: tuple[int, int] = (256, 256)) -> tuple[np.ndarray, list[dict]]:
@@ -135,68 +138,27 @@ def generate_coco(
             that was not generated.
     """
     counts = {'train': num_train, 'val': num_val}
-    _check_numbers(counts, size, seed)
+    check_numbers(counts, size, seed)
     root = Path(root)
     jobs = [(split, index) for split in _SPLITS for index in range(counts[split])]
     entries: dict[str, list[Entry]] = {split: [] for split in _SPLITS}
     write = partial(_write_image, root, size, seed)
-    try:
-        _clear(root)
+    with explained_errors(root):
+        clear_folder(
+            root,
+            _MARKER,
+            files=[_annotation_file(root, split) for split in _SPLITS],
+            image_folders=[root / f'{split}2017' for split in _SPLITS],
+        )
         (root / _MARKER).write_text(json.dumps({**counts, 'size': list(size), 'seed': seed}))
         for folder in (*(f'{split}2017' for split in _SPLITS), 'annotations'):
             (root / folder).mkdir(exist_ok=True)
-        with closing(_map(write, jobs, workers or os.cpu_count() or 1)) as results:
+        with closing(map_in_processes(write, jobs, workers or os.cpu_count() or 1)) as results:
             for done, ((split, _), entry) in enumerate(zip(jobs, results, strict=True), start=1):
                 entries[split].append(entry)
                 if progress:
                     progress(done, len(jobs))
         _write_annotations(root, entries)
-    except OSError as error:
-        raise UserError(f'cannot write to {root} ({error.strerror or error}): give another folder') from error
-
-
-def _check_numbers(counts: dict[str, int], size: tuple[int, int], seed: int) -> None:
-    most = _FIRST_ID['val'] - _FIRST_ID['train']
-    for split, count in counts.items():
-        if not 0 <= count <= most:
-            raise UserError(f'{count} {split} images: give a number from 0 to {most}')
-    if min(size) < _SMALLEST:
-        raise UserError(f'a size of {size[0]}x{size[1]}: give at least {_SMALLEST} pixels each way')
-    if seed < 0:
-        raise UserError(f'a seed of {seed}: give 0 or more')
-
-
-def _clear(root: Path) -> None:
-    """Make an empty folder. Only what a marker says was generated is ever deleted."""
-    if root.exists() and not (root / _MARKER).exists() and any(root.iterdir()):
-        raise UserError(f'{root} holds files that were not generated: give a new or an empty folder')
-    for split in _SPLITS:
-        _annotation_file(root, split).unlink(missing_ok=True)
-    for split in _SPLITS:
-        for image in (root / f'{split}2017').glob('*.jpg'):
-            image.unlink()
-    root.mkdir(parents=True, exist_ok=True)
-
-
-def _map(write: Callable, jobs: list[tuple[str, int]], workers: int) -> Iterator[Entry]:
-    """``write`` for every job, in order. Closed early, it drops the jobs not yet begun."""
-    if workers == 1 or len(jobs) < 32:
-        yield from map(write, jobs)
-        return
-    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
-        yield from pool.map(write, jobs, chunksize=16)
-
-
-def _start_worker() -> None:
-    # OpenCV's own threads would fight over the cores, and a forked process must not use them.
-    cv2.setNumThreads(0)
-    # The pool's processes would wait for work forever once their parent was killed.
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
 
 
 def _write_image(root: Path, size: tuple[int, int], seed: int, job: tuple[str, int]) -> Entry:
@@ -204,9 +166,7 @@ def _write_image(root: Path, size: tuple[int, int], seed: int, job: tuple[str, i
     image, annotations = draw_picture(np.random.default_rng((seed, _SPLITS.index(split), index)), size)
     image_id = _FIRST_ID[split] + index
     name = f'{image_id:012d}.jpg'
-    # Not cv2.imwrite, which says nothing when the disk is full.
-    encoded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
-    (root / f'{split}2017' / name).write_bytes(encoded.tobytes())
+    write_jpeg(root / f'{split}2017' / name, image)
     entry = {'id': image_id, 'file_name': name, 'width': size[0], 'height': size[1], 'license': 1}
     entry |= {'coco_url': '', 'flickr_url': '', 'date_captured': ''}
     return entry, [annotation | {'image_id': image_id} for annotation in annotations]
@@ -257,3 +217,67 @@ def _annotation(mask: np.ndarray, keypoints: np.ndarray, segmentation: list | di
 
 def _annotation_file(root: Path, split: str) -> Path:
     return root / 'annotations' / f'person_keypoints_{split}2017.json'
+
+
+# For every format of generated data
+
+
+@contextmanager
+def explained_errors(root: Path) -> Iterator[None]:
+    """Explain what goes wrong when files below ``root`` are written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f'cannot write to {root} ({error.strerror or error}): give another folder') from error
+
+
+def check_numbers(counts: dict[str, int], size: tuple[int, int], seed: int, things: str = 'images') -> None:
+    """Explain numbers that are out of range, of ``things`` a split, pixels, or the seed."""
+    most = _FIRST_ID['val'] - _FIRST_ID['train']
+    for split, count in counts.items():
+        if not 0 <= count <= most:
+            raise UserError(f'{count} {split} {things}: give a number from 0 to {most}')
+    if min(size) < _SMALLEST:
+        raise UserError(f'a size of {size[0]}x{size[1]}: give at least {_SMALLEST} pixels each way')
+    if seed < 0:
+        raise UserError(f'a seed of {seed}: give 0 or more')
+
+
+def clear_folder(root: Path, marker: str, files: Iterable[Path], image_folders: Iterable[Path]) -> None:
+    """Make an empty folder. Only what the format's marker says was generated is ever deleted."""
+    if root.exists() and not (root / marker).exists() and any(root.iterdir()):
+        raise UserError(f'{root} holds files that were not generated in this format: give a new or an empty folder')
+    for file in files:
+        file.unlink(missing_ok=True)
+    for folder in image_folders:
+        for image in folder.glob('*.jpg'):
+            image.unlink()
+    root.mkdir(parents=True, exist_ok=True)
+
+
+def map_in_processes(write: Callable[[_Job], _Result], jobs: list[_Job], workers: int) -> Iterator[_Result]:
+    """``write`` for every job, in order. Closed early, it drops the jobs not yet begun."""
+    if workers == 1 or len(jobs) < 32:
+        yield from map(write, jobs)
+        return
+    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
+        yield from pool.map(write, jobs, chunksize=16)
+
+
+def write_jpeg(path: Path, image: np.ndarray) -> None:
+    """Write a picture (H, W, 3) BGR."""
+    # Not cv2.imwrite, which says nothing when the disk is full.
+    encoded = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1]
+    path.write_bytes(encoded.tobytes())
+
+
+def _start_worker() -> None:
+    # OpenCV's own threads would fight over the cores, and a forked process must not use them.
+    cv2.setNumThreads(0)
+    # The pool's processes would wait for work forever once their parent was killed.
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -1,4 +1,8 @@
+from .guard import GuardedOptimWrapper
 from .hooks import ModelGraphHook, PictureHook
 from .optim import OpenPoseOptimWrapperConstructor
+from .stages import MeasureErrorsHook
 
-__all__ = ['ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook']
+__all__ = [
+    'GuardedOptimWrapper', 'MeasureErrorsHook', 'ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook',
+]  # fmt: skip

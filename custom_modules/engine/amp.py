@@ -6,14 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner.amp import autocast
 from torch import nn
 
+from .guard import GuardedOptimWrapper
+
 
 @OPTIM_WRAPPERS.register_module()
-class BFloat16OptimWrapper(OptimWrapper):
+class BFloat16OptimWrapper(GuardedOptimWrapper):
     """Runs the forward pass in bfloat16, the only half precision CPUs have.
 
     MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of

@@ -24,8 +24,10 @@ from .amp import BFloat16OptimWrapper
 from .checkpoints import CheckpointMatchHook, check_checkpoint_file, latest_checkpoint
 from .config import load_config
 from .config_errors import explained_config_errors
+from .guard import GuardedOptimWrapper
 from .hooks import PictureHook
 from .runner import PoseRunner
+from .stages import stage_configs
 
 RESUME_LATEST = 'auto'
 
@@ -67,6 +69,18 @@ def train(
         cfg.update(dict.fromkeys(_VALIDATION))
     set_precision(cfg, amp)
     keep_a_complete_checkpoint(cfg)
+    if cfg.get('train_stages'):
+        if resume not in (None, RESUME_LATEST):
+            raise UserError(f'--resume {resume}: a cascade resumes by itself where it was; give --resume alone')
+        for stage in stage_configs(cfg, resume=bool(resume)):
+            train_once(stage, resume, launcher)
+    else:
+        train_once(cfg, resume, launcher)
+    disconnect_processes()
+
+
+def train_once(cfg: Config, resume: str | Path | None, launcher: str) -> None:
+    """One run, from the beginning or resumed."""
     if resume:
         set_resume(cfg, resume)
     runner = build_runner(cfg, launcher)
@@ -74,8 +88,6 @@ def train(
         runner.register_hook(CheckpointMatchHook(cfg.load_from))
     with explained_config_errors(cfg):
         runner.train()
-    del runner
-    disconnect_processes()
 
 
 def test(
@@ -201,7 +213,7 @@ def set_precision(cfg: Config, amp: bool) -> None:
         return
     kind = wrapper.get('type', OptimWrapper)
     name = kind if isinstance(kind, str) else kind.__name__
-    if amp and name not in (OptimWrapper.__name__, AmpOptimWrapper.__name__):
+    if amp and name not in (OptimWrapper.__name__, GuardedOptimWrapper.__name__, AmpOptimWrapper.__name__):
         raise UserError(f'--amp works with OptimWrapper, but optim_wrapper.type is {name}: leave out --amp')
     if not amp and name != AmpOptimWrapper.__name__:
         return

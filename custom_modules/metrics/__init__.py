@@ -1,3 +1,5 @@
 from .coco import BodyCocoMetric
+from .joints import auc, pcp, pdj, torso_box_diameters, torso_diameters
+from .pdj_pcp import PCP, PDJ
 
-__all__ = ['BodyCocoMetric']
+__all__ = ['PCP', 'PDJ', 'BodyCocoMetric', 'auc', 'pcp', 'pdj', 'torso_box_diameters', 'torso_diameters']

@@ -1,3 +1,4 @@
+from .deeppose_alexnet import DeepPoseAlexNet
 from .openpose_vgg import OpenPoseVGG
 
-__all__ = ['OpenPoseVGG']
+__all__ = ['DeepPoseAlexNet', 'OpenPoseVGG']

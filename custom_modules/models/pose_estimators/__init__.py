@@ -1,3 +1,4 @@
+from .deeppose import DeepPoseCascade
 from .openpose import OpenPoseEstimator
 
-__all__ = ['OpenPoseEstimator']
+__all__ = ['DeepPoseCascade', 'OpenPoseEstimator']

@@ -1,0 +1,67 @@
+"""A small cascade on drawn people in FLIC's format, in minutes on a CPU."""
+
+from mmengine.config import read_base
+from mmengine.optim import OneCycleLR
+from mmpose.codecs import SimCCLabel
+from mmpose.models import KLDiscretLoss, ResNet, SimCCHead
+from torch.optim import AdamW
+
+from custom_modules.engine import GuardedOptimWrapper
+from custom_modules.models import DeepPoseCascade
+
+with read_base():
+    from .._base_.deeppose_flic import *
+    from .._base_.runtime import *
+
+
+def stage(size: int, **settings) -> dict:
+    return dict(
+        input_size=size,
+        backbone=dict(
+            type=ResNet,
+            depth=18,
+            base_channels=16,
+            stem_channels=16,
+            num_stages=3,
+            strides=(1, 2, 2),
+            dilations=(1, 1, 1),
+            out_indices=(2,),
+        ),
+        head=dict(
+            type=SimCCHead,
+            in_channels=64,
+            out_channels=10,
+            input_size=(size, size),
+            in_featuremap_size=(size // 16, size // 16),
+            simcc_split_ratio=2.0,
+            deconv_out_channels=None,
+            loss=dict(type=KLDiscretLoss, use_target_weight=True),
+            decoder=dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0),
+        ),
+        **settings,
+    )
+
+
+model = dict(
+    type=DeepPoseCascade,
+    data_preprocessor=data_preprocessor,
+    stages=[
+        stage(64, shift=0.05, scale=(0.85, 1.2), rotation=10.0),
+        stage(48, side=1.2, scale=(0.85, 1.2), rotation=10.0),
+        stage(48, side=0.8, scale=(0.85, 1.2), rotation=10.0),
+    ],
+)
+del stage
+optim_wrapper = dict(
+    type=GuardedOptimWrapper, optimizer=dict(type=AdamW, lr=3e-3, weight_decay=1e-2), clip_grad=dict(max_norm=1.0)
+)
+param_scheduler = dict(
+    type=OneCycleLR, eta_max=3e-3, total_steps=12, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+)
+train_cfg.update(max_epochs=12, val_interval=4)
+default_hooks.update(checkpoint=dict(interval=4, save_best='pdj/auc'))
+train_stages = [
+    dict(),
+    {'train_cfg.max_epochs': 4, 'param_scheduler.total_steps': 4},
+    {'train_cfg.max_epochs': 4, 'param_scheduler.total_steps': 4},
+]

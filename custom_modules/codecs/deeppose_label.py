@@ -1,0 +1,33 @@
+"""Joints relative to the centre of their box, as DeepPose normalises them."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmpose.codecs import RegressionLabel
+from mmpose.registry import KEYPOINT_CODECS
+
+# Of a box's size, from its top left corner.
+_CENTER = 0.5
+
+
+@KEYPOINT_CODECS.register_module()
+class DeepPoseLabel(RegressionLabel):
+    """Coordinates divided by the box's size, the origin at its centre: -0.5 to 0.5 inside (Toshev and Szegedy 2014).
+
+    MMPose's RegressionLabel has the origin at the top left. A network that answers zero here says "the middle", which
+    in a cascade's later stages is "the previous stage was right". Joints outside the box weigh zero.
+
+    Args:
+        input_size: (w, h) of the crop.
+    """
+
+    def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
+        """``keypoint_labels`` (N, K, 2) and ``keypoint_weights`` (N, K) of keypoints (N, K, 2) in the crop's pixels."""
+        encoded = super().encode(keypoints + 0.5, keypoints_visible)
+        encoded['keypoint_labels'] -= _CENTER
+        return encoded
+
+    def decode(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Keypoints (N, K, 2) in the crop's pixels, and scores (N, K), all 1."""
+        keypoints, scores = super().decode(encoded + _CENTER)
+        return keypoints - 0.5, scores

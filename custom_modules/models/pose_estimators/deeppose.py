@@ -1,0 +1,287 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmengine.model import BaseModel
+from mmengine.structures import InstanceData, PixelData
+from mmpose.registry import MODELS
+from mmpose.structures import PoseDataSample
+from mmpose.utils.typing import SampleList
+from torch import nn
+
+from ...skeletons import FLIC10, Skeleton, get_skeleton
+from ..crops import Crops, square_crops
+
+# A predicted torso is taken for at least this share of the person's box, or crops would shrink to nothing.
+_SMALLEST_TORSO = 0.1
+
+
+class CascadeStage(nn.Module):
+    """A network that locates the joints of a skeleton in a square crop: any backbone, neck and head of MMPose.
+
+    Args:
+        input_size: pixels along a side of its crops.
+        backbone, neck, head: configs; the head's ``decoder`` is a codec for crops of ``input_size``.
+        side: of a crop, in torso diameters; None for the first stage, which sees the person's box.
+        copies: augmented crops of every person, or joint, in a training batch.
+        shift: largest distance along x and y of a training crop from where it belongs, as a share of its side.
+        scale: range of the factor of its side.
+        rotation: largest angle, in degrees.
+        mirror_prob: probability of mirroring.
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        backbone: dict,
+        head: dict,
+        neck: dict | None = None,
+        side: float | None = None,
+        copies: int = 1,
+        shift: float = 0.0,
+        scale: tuple[float, float] = (1.0, 1.0),
+        rotation: float = 0.0,
+        mirror_prob: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.backbone = MODELS.build(backbone)
+        self.neck = MODELS.build(neck) if neck else nn.Identity()
+        self.head = MODELS.build(head)
+        self.side = side
+        self.copies = copies
+        self.shift = shift
+        self.scale = scale
+        self.rotation = np.deg2rad(rotation)
+        self.mirror_prob = mirror_prob
+
+    def features(self, crops: torch.Tensor) -> Sequence[torch.Tensor]:
+        """What the head sees: in full precision, MMPose's heads know no bfloat16."""
+        features = self.neck(self.backbone(crops.contiguous(memory_format=torch.channels_last)))
+        return tuple(values.float() for values in features)
+
+    def loss(self, crops: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> dict:
+        """The head's losses.
+
+        Args:
+            crops: (N, C, n, n).
+            keypoints: (N, K, 2) in the crops' pixels.
+            visible: (N, K), > 0 for those that count.
+        """
+        samples = []
+        codec = self.head.decoder
+        for one, seen in zip(keypoints.cpu().numpy(), visible.cpu().numpy(), strict=True):
+            encoded = codec.encode(one[None], seen[None])
+            sample = PoseDataSample(gt_instance_labels=InstanceData(), gt_fields=PixelData())
+            for name in codec.label_mapping_table:
+                sample.gt_instance_labels.set_field(torch.from_numpy(encoded[name]).to(crops.device), name)
+            for name in codec.field_mapping_table:
+                sample.gt_fields.set_field(torch.from_numpy(encoded[name]).to(crops.device), name)
+            samples.append(sample)
+        features = self.features(crops)
+        with torch.autocast(crops.device.type, enabled=False):
+            losses = self.head.loss(features, samples)
+        return {name: value for name, value in losses.items() if 'loss' in name}
+
+    def locate(self, crops: torch.Tensor) -> torch.Tensor:
+        """(N, K, 2) in the crops' pixels."""
+        features = self.features(crops)
+        with torch.autocast(crops.device.type, enabled=False):
+            people = self.head.predict(features, [])
+        found = np.concatenate([person.keypoints for person in people])
+        return torch.as_tensor(found, dtype=torch.float32, device=crops.device)
+
+
+@MODELS.register_module()
+class DeepPoseCascade(BaseModel):
+    """DeepPose: a regressor that sees the person, and regressors that each look again, closer, at every joint.
+
+    Toshev and Szegedy, "DeepPose: human pose estimation via deep neural networks", CVPR 2014. Symbols: B people, K
+    joints, S stages. The first stage sees the person's box; each later one takes, for every joint, a square crop around
+    the previous prediction, its side in proportion to the torso diameter of that prediction, from the picture itself,
+    and regresses the joint in it. Later stages are trained on crops around simulated predictions: truth plus an error
+    drawn from the normal distribution of the previous stage's errors on people it was not trained on.
+
+    Inputs are whole pictures (B, C, H, W); a sample's ``gt_instances`` hold ``bboxes`` (1, 4), the person's square box,
+    and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the picture's pixels.
+
+    Args:
+        stages: configs of :class:`CascadeStage`, first to last. The last is trained, the others stay as they are.
+        skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
+        mean, std: of RGB pixels, by which crops (not whole pictures, which are many more pixels) are normalised.
+        data_preprocessor: stacks pictures, BGR, 0 to 255.
+        test_cfg: ``flip_test`` also looks at mirrored crops.
+    """
+
+    def __init__(
+        self,
+        stages: Sequence[dict],
+        skeleton: Skeleton | str = FLIC10,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        data_preprocessor: dict | None = None,
+        test_cfg: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor, init_cfg)
+        self.skeleton = get_skeleton(skeleton)
+        self.test_cfg = test_cfg or {}
+        self.stages = nn.ModuleList(CascadeStage(**stage) for stage in stages)
+        self.stages[:-1].requires_grad_(False)
+        self.to(memory_format=torch.channels_last)
+        self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
+        self.register_buffer('std', torch.tensor(std).view(3, 1, 1), persistent=False)
+        joints = len(self.skeleton.keypoints)
+        # In torso diameters, of the stages before the last.
+        self.register_buffer('error_mean', torch.zeros(joints, 2))
+        self.register_buffer('error_covariance', torch.zeros(joints, 2, 2))
+        self.flip_indices = list(self.skeleton.flip_indices)
+        self.torso = [self.skeleton.keypoints.index(name) for name in ('left_shoulder', 'right_hip')]
+
+    def train(self, mode: bool = True) -> DeepPoseCascade:
+        """The stages before the last are never in training mode."""
+        super().train(mode)
+        self.stages[:-1].eval()
+        return self
+
+    def forward(
+        self, inputs: torch.Tensor, data_samples: SampleList | None = None, mode: str = 'tensor'
+    ) -> dict | SampleList | torch.Tensor:
+        """MMEngine's entry: losses, samples with predictions, or (S, B, K, 2) positions."""
+        if mode == 'loss':
+            return self.loss(inputs, data_samples)
+        if mode == 'predict':
+            return self.predict(inputs, data_samples)
+        return self.locate(inputs, _stack(data_samples, 'bboxes', inputs))
+
+    def loss(self, inputs: torch.Tensor, data_samples: SampleList) -> dict:
+        """The losses of the last stage's head, on augmented crops."""
+        stage = self.stages[-1]
+        keypoints, visible = (_stack(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
+        center, side, counted = self._where_to_look(stage, keypoints, visible, _stack(data_samples, 'bboxes', inputs))
+        crops, mirrored = _augmented(stage, center, side)
+        located = crops.from_picture(keypoints[:, None], stage.input_size)
+        located = torch.where(mirrored[..., None, None], located[:, :, self.flip_indices], located)
+        counted = torch.where(mirrored[..., None], counted[..., self.flip_indices], counted)
+        return stage.loss(self._cut(crops, inputs, stage), located.flatten(0, 1), counted.flatten(0, 1))
+
+    def _cut(self, crops: Crops, inputs: torch.Tensor, stage: CascadeStage) -> torch.Tensor:
+        """(B * M, 3, n, n) normalised RGB."""
+        bgr = crops.cut(inputs, stage.input_size).flatten(0, 1)
+        return (bgr.flip(1) - self.mean) / self.std
+
+    def _where_to_look(
+        self, stage: CascadeStage, keypoints: torch.Tensor, visible: torch.Tensor, boxes: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Training crops before augmentation: center (B, M, 2), side (B, M), and the joints that count (B, M, K)."""
+        joints = keypoints.shape[1]
+        if stage.side is None:
+            center, side = _center_and_side(boxes)
+            return (
+                center[:, None].repeat(1, stage.copies, 1),
+                side[:, None].repeat(1, stage.copies),
+                visible[:, None].repeat(1, stage.copies, 1),
+            )
+        diameter = self._diameter(keypoints, boxes)
+        errors = self._simulated_errors(len(keypoints) * stage.copies).unflatten(0, (len(keypoints), stage.copies))
+        center = keypoints[:, None] + errors * diameter[:, None, None, None]
+        own = torch.eye(joints, device=visible.device) * visible[:, None]
+        return (
+            center.flatten(1, 2),
+            (stage.side * diameter)[:, None].repeat(1, stage.copies * joints),
+            own.repeat(1, stage.copies, 1),
+        )
+
+    def _simulated_errors(self, count: int) -> torch.Tensor:
+        """(count, K, 2) drawn from the errors measured, in torso diameters."""
+        spread = self.error_covariance + 1e-8 * torch.eye(2, device=self.error_covariance.device)
+        normal = torch.randn(count, *self.error_mean.shape, 1, device=self.error_mean.device)
+        return self.error_mean + (torch.linalg.cholesky(spread) @ normal)[..., 0]
+
+    def measure_errors(self, predicted: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> None:
+        """Take over the mean and the covariance of the errors (N, K, 2) of the stages before the last, where
+        ``visible`` (N, K) is > 0, in torso diameters of the truth.
+        """
+        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+        errors = (predicted - keypoints) / diameter[:, None, None]
+        for joint in range(errors.shape[1]):
+            own = errors[(visible[:, joint] > 0) & (diameter > 0), joint]
+            if len(own) > 1:
+                self.error_mean[joint] = own.mean(dim=0)
+                self.error_covariance[joint] = own.T.cov()
+
+    def predict(self, inputs: torch.Tensor, data_samples: SampleList) -> SampleList:
+        """The samples with ``pred_instances``: ``keypoints`` (1, K, 2) in the picture's pixels, ``keypoint_scores``
+        (1, K), all 1, and ``stage_keypoints`` (1, S, K, 2), what each stage made of it.
+        """
+        located = self.locate(inputs, _stack(data_samples, 'bboxes', inputs)).cpu().numpy()
+        for index, sample in enumerate(data_samples):
+            sample.pred_instances = InstanceData(
+                keypoints=located[-1, index][None],
+                keypoint_scores=np.ones((1, located.shape[2]), dtype=np.float32),
+                stage_keypoints=located[:, index][None],
+            )
+        return data_samples
+
+    @torch.no_grad()
+    def locate(self, inputs: torch.Tensor, boxes: torch.Tensor, stages: int | None = None) -> torch.Tensor:
+        """(S, B, K, 2) positions in the pictures' pixels after each stage, or after the first so many ``stages``.
+
+        Args:
+            inputs: (B, C, H, W).
+            boxes: (B, 4) the people's boxes, x and y of two corners.
+        """
+        positions = []
+        for stage in self.stages[:stages]:
+            if stage.side is None:
+                center, side = (values[:, None] for values in _center_and_side(boxes))
+            else:
+                center = positions[-1]
+                side = (stage.side * self._diameter(center, boxes))[:, None].expand(center.shape[:2])
+            views = [self._look(stage, inputs, center, side, mirrored=False)]
+            if self.test_cfg.get('flip_test', False):
+                views.append(self._look(stage, inputs, center, side, mirrored=True))
+            positions.append(torch.stack(views).mean(dim=0))
+        return torch.stack(positions)
+
+    def _look(
+        self, stage: CascadeStage, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool
+    ) -> torch.Tensor:
+        """(B, K, 2) in the pictures' pixels, from crops around (B, 1 or K, 2)."""
+        crops = square_crops(center, side, mirrored=torch.full_like(side, mirrored, dtype=torch.bool))
+        located = stage.locate(self._cut(crops, inputs, stage)).unflatten(0, side.shape)
+        if mirrored:
+            located = located[:, :, self.flip_indices]
+        located = crops.to_picture(located, stage.input_size)
+        return located[:, 0] if stage.side is None else located.diagonal(dim1=1, dim2=2).mT
+
+    def _diameter(self, keypoints: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        """(B,) of the torsos of (B, K, 2), at least a share of the people's boxes."""
+        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+        return torch.maximum(diameter, _SMALLEST_TORSO * _center_and_side(boxes)[1])
+
+
+def _augmented(stage: CascadeStage, center: torch.Tensor, side: torch.Tensor) -> tuple[Crops, torch.Tensor]:
+    """Crops moved, turned and mirrored at random, and which of them (B, M) are mirrored."""
+
+    def uniform(low: float, high: float, *shape: int) -> torch.Tensor:
+        return low + (high - low) * torch.rand(*side.shape, *shape, device=side.device)
+
+    mirrored = uniform(0, 1) < stage.mirror_prob
+    side = side * uniform(*stage.scale)
+    center = center + side[..., None] * uniform(-stage.shift, stage.shift, 2)
+    return square_crops(center, side, uniform(-stage.rotation, stage.rotation), mirrored), mirrored
+
+
+def _center_and_side(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(B, 2) and (B,), the longer side, of boxes (B, 4)."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return (low + high) / 2, (high - low).amax(dim=1)
+
+
+def _stack(data_samples: SampleList, name: str, inputs: torch.Tensor) -> torch.Tensor:
+    """A field of all samples' one person."""
+    values = [np.asarray(sample.gt_instances.get(name))[0] for sample in data_samples]
+    return torch.as_tensor(np.stack(values), dtype=torch.float32, device=inputs.device)

@@ -1,0 +1,222 @@
+"""The cascade: invariants with stages that know the answer, and the networks it is made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.structures import InstanceData
+from mmpose.codecs import RegressionLabel
+from mmpose.models import GlobalAveragePooling, RegressionHead, ResNet, SmoothL1Loss
+from mmpose.structures import PoseDataSample
+from torch import nn
+
+from custom_modules.codecs import DeepPoseLabel
+from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
+from custom_modules.skeletons import FLIC10
+
+FLIP = list(FLIC10.flip_indices)
+
+
+def stage(size: int = 32, **settings: object) -> dict:
+    return dict(
+        input_size=size,
+        backbone=dict(type=ResNet, depth=18, base_channels=2, stem_channels=2),
+        neck=dict(type=GlobalAveragePooling),
+        head=dict(
+            type=RegressionHead,
+            in_channels=16,
+            num_joints=10,
+            loss=dict(type=SmoothL1Loss, use_target_weight=True),
+            decoder=dict(type=DeepPoseLabel, input_size=(size, size)),
+        ),
+        **settings,
+    )
+
+
+def cascade(*stages: dict, **settings: object) -> DeepPoseCascade:
+    torch.manual_seed(0)
+    return DeepPoseCascade(stages or [stage(), stage(24, side=1.0), stage(24, side=0.8)], **settings)
+
+
+def people(count: int = 3, seed: int = 0) -> tuple[torch.Tensor, list[PoseDataSample]]:
+    """Pictures of noise, and upper bodies about 60 pixels high in them."""
+    rng = np.random.default_rng(seed)
+    samples = []
+    for _ in range(count):
+        keypoints = rng.uniform(20, 80, (1, 10, 2))
+        left, right = (FLIC10.keypoints.index(name) for name in ('left_shoulder', 'right_hip'))
+        keypoints[0, right] = keypoints[0, left] + [-20, 30]
+        sample = PoseDataSample()
+        sample.gt_instances = InstanceData(
+            bboxes=np.array([[0, 0, 100, 100]], dtype=np.float32),
+            keypoints=keypoints.astype(np.float32),
+            keypoints_visible=np.ones((1, 10), dtype=np.float32),
+        )
+        samples.append(sample)
+    return torch.rand(count, 3, 100, 100) * 255, samples
+
+
+def answer(model: DeepPoseCascade, number: int, locate) -> None:
+    """Let a stage answer ``locate(crops)`` instead of what its network says."""
+    model.stages[number].locate = locate
+
+
+def test_predicting_no_displacement_changes_nothing() -> None:
+    model = cascade().eval()
+    nn.init.zeros_(model.stages[1].head.fc.weight)
+    nn.init.zeros_(model.stages[1].head.fc.bias)
+    first, second, third = model.locate(*inputs_and_boxes())
+    torch.testing.assert_close(second, first, atol=1e-3, rtol=0)
+    assert (third - second).abs().max() > 1e-2
+
+
+def test_the_true_displacement_recovers_the_truth() -> None:
+    """A stage that sees where its crop is, by a picture whose colours are its coordinates."""
+    model = cascade(stage(), stage(32, side=3.0), mean=(0, 0, 0), std=(1, 1, 1)).eval()
+    _, samples = people(2)
+    truth = torch.tensor(np.concatenate([sample.gt_instances.keypoints for sample in samples]))
+    y, x = torch.meshgrid(torch.arange(100.0), torch.arange(100.0), indexing='ij')
+    pictures = torch.stack([torch.full_like(x, 1.0), y, x]).expand(2, 3, 100, 100)  # BGR: x is red
+
+    def locate(crops: torch.Tensor) -> torch.Tensor:
+        crops = crops.unflatten(0, (2, 10))
+        seen = crops[:, :, 2] > 0.999
+        found = []
+        for person in range(2):
+            for joint in range(10):
+                red, green = crops[person, joint, :2, 12:20, 12:20]
+                step = (red[0, 1] - red[0, 0], green[1, 0] - green[0, 0])
+                first = torch.stack([red[0, 0], green[0, 0]])
+                assert seen[person, joint, 12:20, 12:20].all()
+                found.append((truth[person] - first) / torch.stack(step) + 12)
+        return torch.stack(found)
+
+    answer(model, 0, lambda crops: torch.full((2, 10, 2), 15.5) + torch.rand(2, 10, 2))
+    answer(model, 1, locate)
+    first, second = model.locate(pictures, torch.tensor([[0.0, 0, 100, 100]] * 2))
+    assert (first - truth).norm(dim=-1).mean() > 10
+    torch.testing.assert_close(second, truth, atol=0.05, rtol=0)
+
+
+def inputs_and_boxes(count: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    return people(count)[0], torch.tensor([[0.0, 0.0, 100.0, 100.0]]).repeat(count, 1)
+
+
+def test_batched_equals_single() -> None:
+    model = cascade(test_cfg=dict(flip_test=True)).eval()
+    inputs, boxes = inputs_and_boxes()
+    batched = model.locate(inputs, boxes)
+    for index in range(3):
+        single = model.locate(inputs[index : index + 1], boxes[index : index + 1])
+        torch.testing.assert_close(batched[:, index : index + 1], single, atol=1e-2, rtol=0)
+
+
+def test_a_mirrored_picture_gives_mirrored_people_with_flip_test() -> None:
+    model = cascade(test_cfg=dict(flip_test=True)).eval()
+    inputs, boxes = inputs_and_boxes()
+    boxes = boxes - 0.5  # a box whose mirror image is itself
+    located, mirrored = model.locate(inputs, boxes), model.locate(inputs.flip(-1), boxes)
+    expected = located[:, :, FLIP] * torch.tensor([-1.0, 1.0]) + torch.tensor([99.0, 0.0])
+    torch.testing.assert_close(mirrored, expected, atol=1e-2, rtol=0)
+
+
+def test_a_torso_of_no_length_leaves_a_crop() -> None:
+    model = cascade(stage(), stage(24, side=1.0)).eval()
+    answer(model, 0, lambda crops: torch.full((len(crops), 10, 2), 16.0))
+    first, second = model.locate(*inputs_and_boxes())
+    assert torch.isfinite(second).all()
+    assert (second - first).abs().max() <= 10  # of the floor, a tenth of the box, displacements stay near
+
+
+def test_each_joint_has_its_own_crop_and_output() -> None:
+    """Of a later stage only output k of crop k counts, mirrored ones included."""
+    model = cascade(stage(), stage(24, side=1.0, copies=2, mirror_prob=0.5))
+    seen = {}
+    model.stages[1].loss = lambda crops, keypoints, visible: seen.update(
+        crops=crops, keypoints=keypoints, visible=visible
+    )
+    inputs, samples = people()
+    model.loss(inputs, samples)
+    assert seen['crops'].shape == (60, 3, 24, 24)
+    assert (seen['visible'].sum(dim=1) == 1).all()
+    counted = seen['visible'].argmax(dim=1).view(3, 2, 10)
+    own = torch.arange(10).expand(3, 2, 10)
+    assert ((counted == own) | (counted == torch.tensor(FLIP).expand(3, 2, 10))).all()
+    assert len({*counted.flatten().tolist()}) == 10
+    # No simulated error yet: every joint is in the middle of its crop, whichever way it is turned.
+    middle = seen['keypoints'][torch.arange(60), seen['visible'].argmax(dim=1)]
+    torch.testing.assert_close(middle, torch.full((60, 2), 11.5), atol=0.05, rtol=0)
+
+
+def test_errors_are_measured_and_drawn_again() -> None:
+    model = cascade(stage(), stage(24, side=1.0))
+    rng = np.random.default_rng(0)
+    truth = torch.tensor(rng.uniform(0, 100, (4000, 10, 2)), dtype=torch.float32)
+    left, right = model.torso
+    truth[:, right] = truth[:, left] + torch.tensor([-30.0, 40.0])
+    errors = torch.tensor(rng.multivariate_normal([5, -10], [[25, 20], [20, 100]], (4000, 10)), dtype=torch.float32)
+    visible = torch.ones(4000, 10)
+    visible[::2, 3] = 0
+    model.measure_errors(torch.where(visible[..., None] > 0, truth + errors, 1e6), truth, visible)
+    torch.testing.assert_close(model.error_mean, torch.tensor([0.1, -0.2]).expand(10, 2), atol=0.02, rtol=0)
+    drawn = model._simulated_errors(20000)
+    torch.testing.assert_close(drawn.mean(dim=0), model.error_mean, atol=0.01, rtol=0)
+    covariance = torch.stack([drawn[:, joint].T.cov() for joint in range(10)])
+    torch.testing.assert_close(covariance, model.error_covariance, atol=2e-3, rtol=0)
+    torch.testing.assert_close(covariance[0], torch.tensor([[0.01, 0.008], [0.008, 0.04]]), atol=3e-3, rtol=0)
+
+
+def test_only_the_last_stage_learns() -> None:
+    model = cascade(stage(), stage(24, side=1.0)).train()
+    assert not any(module.training for module in model.stages[0].modules())
+    inputs, samples = people()
+    loss = model.loss(inputs, samples)['loss_kpt']
+    loss.backward()
+    assert all(parameter.grad is None for parameter in model.stages[0].parameters())
+    assert model.stages[1].head.fc.weight.grad.abs().sum() > 0
+
+
+def test_unlabelled_joints_do_not_count() -> None:
+    model = cascade(stage())
+    inputs, samples = people()
+    for sample in samples:
+        sample.gt_instances.keypoints_visible[:] = 0
+    model.loss(inputs, samples)['loss_kpt'].backward()
+    assert model.stages[0].head.fc.weight.grad.abs().sum() == 0
+
+
+def test_predictions_of_every_stage() -> None:
+    model = cascade().eval()
+    inputs, samples = people()
+    for sample in model.predict(inputs, samples):
+        assert sample.pred_instances.keypoints.shape == (1, 10, 2)
+        assert sample.pred_instances.stage_keypoints.shape == (1, 3, 10, 2)
+        np.testing.assert_array_equal(sample.pred_instances.stage_keypoints[:, -1], sample.pred_instances.keypoints)
+
+
+@pytest.mark.parametrize('settings', [{}, dict(batch_norm=True), dict(response_norm=True)])
+def test_alexnet_has_the_papers_maps(settings: dict) -> None:
+    """55 x 55, 27 x 27 and 13 x 13 at 220 pixels, and 58,281,344 weights before the regression layer."""
+    network = DeepPoseAlexNet(**settings).eval()
+    sizes, inputs = [], torch.zeros(1, 3, 220, 220)
+    for layer in network.features:
+        inputs = layer(inputs)
+        if isinstance(layer, nn.Conv2d):
+            sizes.append((inputs.shape[1], inputs.shape[2]))
+    assert sizes == [(96, 55), (256, 27), (384, 13), (384, 13), (256, 13)]
+    assert inputs.shape == (1, 256 * 36)
+    assert network(torch.zeros(2, 3, 220, 220))[0].shape == (2, 4096)
+    if not settings:
+        assert sum(parameter.numel() for parameter in network.parameters()) == 58_281_344
+
+
+def test_labels_have_their_origin_in_the_middle() -> None:
+    codec = DeepPoseLabel((20, 20))
+    keypoints = np.array([[[9.5, 9.5], [-0.5, 19.5], [30.0, 5.0]]])
+    encoded = codec.encode(keypoints, np.ones((1, 3)))
+    np.testing.assert_allclose(encoded['keypoint_labels'][0, :2], [[0, 0], [-0.5, 0.5]])
+    assert encoded['keypoint_weights'][0, 2] == 0
+    np.testing.assert_allclose(codec.decode(encoded['keypoint_labels'])[0], keypoints, atol=1e-5)
+    shifted = RegressionLabel((20, 20)).encode(keypoints + 0.5)['keypoint_labels'] - 0.5
+    np.testing.assert_allclose(encoded['keypoint_labels'], shifted, atol=1e-6)

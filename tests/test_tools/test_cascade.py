@@ -1,0 +1,61 @@
+"""A whole cascade through the command lines, on drawn people in FLIC's format."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from command_lines import only_error, run_tool
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+CONFIG = """
+from mmengine.config import read_base
+
+with read_base():
+    from .configs.demo.deeppose_generated import *
+
+for loader in (train_dataloader, val_dataloader, test_dataloader):
+    loader.update(batch_size=16, num_workers=0, persistent_workers=False)
+del loader
+train_stages = [{'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'param_scheduler.total_steps': 1}] * 3
+default_hooks.checkpoint.update(interval=1)
+"""
+
+
+@pytest.fixture(scope='module')
+def cascade(tmp_path_factory: pytest.TempPathFactory, generated_flic: Path) -> Path:
+    """A folder with a config of three stages of one epoch."""
+    folder = tmp_path_factory.mktemp('cascade')
+    (folder / 'configs').symlink_to(REPOSITORY / 'configs')
+    (folder / 'tiny.py').write_text(CONFIG)
+    (folder / 'data').symlink_to(generated_flic)
+    return folder
+
+
+def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None:
+    run_tool('train.py', 'tiny.py', '--work-dir', 'work', cwd=cascade)
+    finished = [cascade / f'work/stage_{number}/finished' for number in (1, 2, 3)]
+    checkpoints = [Path(path.read_text()) for path in finished]
+    assert all((cascade / path).is_file() for path in checkpoints)
+    written = [(cascade / path).stat().st_mtime_ns for path in checkpoints]
+
+    # As if it had been killed in its third stage, after that had begun.
+    finished[2].unlink()
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', '--resume', cwd=cascade)
+    assert finished[2].is_file()
+    assert [(cascade / path).stat().st_mtime_ns for path in checkpoints[:2]] == written[:2]
+    assert 'Errors of the stages before' not in result.stdout + result.stderr  # the checkpoint knew them
+
+    run_tool('test.py', 'tiny.py', checkpoints[2], '--work-dir', 'work', '--out', 'metrics.json', cwd=cascade)
+    metrics = json.loads((cascade / 'metrics.json').read_text())
+    assert {'stage_1/pdj/mean@0.2', 'stage_2/pdj/elbow@0.1', 'pdj/wrist@0.05', 'pcp/strict/lower_arm'} <= set(metrics)
+    assert all(0 <= value <= 1 for value in metrics.values())
+
+
+def test_a_cascade_needs_validation_people_and_resumes_by_itself(cascade: Path) -> None:
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'none', '--no-validate', cwd=cascade, status=2)
+    assert 'leave out --no-validate' in only_error(result.stderr)
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'none', '--resume', 'some.pth', cwd=cascade, status=2)
+    assert 'give --resume alone' in only_error(result.stderr)
