@@ -72,6 +72,8 @@ def train(
     if cfg.get('train_stages'):
         if resume not in (None, RESUME_LATEST):
             raise UserError(f'--resume {resume}: a cascade resumes by itself where it was; give --resume alone')
+        if not validate:
+            raise UserError('a cascade learns from its errors on validation people: leave out --no-validate')
         for stage in stage_configs(cfg, resume=bool(resume)):
             train_once(stage, resume, launcher)
     else:

@@ -13,8 +13,6 @@ from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
 
-from ..errors import UserError
-
 _FINISHED = 'finished'
 
 
@@ -30,8 +28,6 @@ class MeasureErrorsHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if len(model.stages) < 2 or runner.iter:
             return
-        if runner.val_loop is None:
-            raise UserError('a later stage learns from the errors on validation people: leave out --no-validate')
         model.eval()
         predicted, keypoints, visible = [], [], []
         with torch.no_grad():

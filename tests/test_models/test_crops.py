@@ -45,7 +45,7 @@ def test_points_there_and_back() -> None:
 
 
 def test_the_centre_and_a_corner_by_hand() -> None:
-    """A crop of 10 pixels and side 20 around (50, 30): its middle is between pixels 4 and 5, pixel 0 is 9 to the left."""
+    """Of 10 pixels, side 20, around (50, 30): the middle lies between pixels 4 and 5, pixel 0 is 9 to the left."""
     crops = crops_of((50, 30, 20, 0, False), (50, 30, 20, 0, True))
     points = torch.tensor([[4.5, 4.5], [0.0, 9.0]], dtype=torch.float64)
     straight, mirrored = crops.to_picture(points.expand(1, 2, 2, 2), 10)[0]
