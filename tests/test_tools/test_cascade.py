@@ -48,10 +48,17 @@ def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None
     assert [(cascade / path).stat().st_mtime_ns for path in checkpoints[:2]] == written[:2]
     assert 'Errors of the stages before' not in result.stdout + result.stderr  # the checkpoint knew them
 
-    run_tool('test.py', 'tiny.py', checkpoints[2], '--work-dir', 'work', '--out', 'metrics.json', cwd=cascade)
+    written = ['--out', 'metrics.json', '--dump', 'people.pkl']
+    run_tool('test.py', 'tiny.py', checkpoints[2], '--work-dir', 'work', *written, cwd=cascade)
     metrics = json.loads((cascade / 'metrics.json').read_text())
     assert {'stage_1/pdj/mean@0.2', 'stage_2/pdj/elbow@0.1', 'pdj/wrist@0.05', 'pcp/strict/lower_arm'} <= set(metrics)
     assert all(0 <= value <= 1 for value in metrics.values())
+    run_tool('show_cascade.py', 'people.pkl', 'pictures', cwd=cascade)
+    assert {path.name for path in (cascade / 'pictures').iterdir()} == {
+        'best_to_worst.jpg',
+        'movements.jpg',
+        'pdj.png',
+    }
 
 
 def test_a_cascade_needs_validation_people_and_resumes_by_itself(cascade: Path) -> None:

@@ -1,0 +1,48 @@
+"""Draw what a cascade predicted: people from best to worst, every joint's way through the stages, PDJ curves.
+
+python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
+python tools/show_cascade.py predictions.pkl pictures
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Draw what a cascade predicted: people from best to worst, the stages of each joint, PDJ curves.'
+    )
+    parser.add_argument('predictions', help='the file that tools/test.py --dump wrote; a pickle, so only your own')
+    parser.add_argument('out_dir', help='gets best_to_worst.jpg, movements.jpg and pdj.png')
+    parser.add_argument('--people', type=int, default=16, metavar='N', help='on a sheet (default: %(default)s)')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    import cv2
+
+    from custom_modules.errors import UserError, report_errors
+    from custom_modules.inference import cascade_pictures
+
+    with report_errors():
+        samples = cascade_pictures.read_predictions(args.predictions)
+        folder = Path(args.out_dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+        cv2.imwrite(str(folder / 'best_to_worst.jpg'), cascade_pictures.draw_best_to_worst(samples, args.people))
+        cv2.imwrite(str(folder / 'movements.jpg'), cascade_pictures.draw_movements(samples, args.people))
+        cascade_pictures.plot_curves(samples, folder / 'pdj.png')
+    print(f'{folder}: best_to_worst.jpg, movements.jpg, pdj.png')
+
+
+if __name__ == '__main__':
+    main()
