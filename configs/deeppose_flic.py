@@ -55,7 +55,7 @@ param_scheduler = dict(
 )
 default_hooks.update(checkpoint=dict(save_best='pdj/auc'))
 custom_hooks = [
-    dict(type=MeasureErrorsHook),
+    dict(type=NextStageHook),
     dict(type=EarlyStoppingHook, monitor='pdj/auc', rule='greater', patience=10, min_delta=1e-4),
 ]
 # About 128 crops: 26 people, 5 of each; 3 people, 40 of each.

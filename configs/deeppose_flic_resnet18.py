@@ -13,7 +13,7 @@ with read_base():
     from ._base_.deeppose_flic import *
     from ._base_.runtime import *
 
-custom_hooks = [dict(type=MeasureErrorsHook)]
+custom_hooks = [dict(type=NextStageHook)]
 
 
 def stage(size: int, **settings) -> dict:
@@ -58,6 +58,6 @@ train_cfg.update(max_epochs=20, val_interval=2)
 default_hooks.update(checkpoint=dict(interval=2, save_best='pdj/auc'))
 train_stages = [
     dict(),
-    {'train_cfg.max_epochs': 6, 'param_scheduler.total_steps': 6},
-    {'train_cfg.max_epochs': 6, 'param_scheduler.total_steps': 6},
+    {'train_cfg.max_epochs': 6, 'param_scheduler.total_steps': 6, 'param_scheduler.eta_max': 1e-3},
+    {'train_cfg.max_epochs': 6, 'param_scheduler.total_steps': 6, 'param_scheduler.eta_max': 1e-3},
 ]

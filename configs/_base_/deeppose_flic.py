@@ -8,7 +8,7 @@ from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.models import PoseDataPreprocessor
 
 from custom_modules.datasets import FlicDataset, LoadPicture
-from custom_modules.engine import MeasureErrorsHook
+from custom_modules.engine import NextStageHook
 from custom_modules.metrics import PCP, PDJ
 
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/flic/'
@@ -52,4 +52,4 @@ val_cfg = dict(type=ValLoop)
 test_cfg = dict(type=TestLoop)
 
 data_preprocessor = dict(type=PoseDataPreprocessor)
-custom_hooks = [dict(type=MeasureErrorsHook)]
+custom_hooks = [dict(type=NextStageHook)]

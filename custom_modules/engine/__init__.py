@@ -1,8 +1,8 @@
 from .guard import GuardedOptimWrapper
 from .hooks import ModelGraphHook, PictureHook
 from .optim import OpenPoseOptimWrapperConstructor
-from .stages import MeasureErrorsHook
+from .stages import NextStageHook
 
 __all__ = [
-    'GuardedOptimWrapper', 'MeasureErrorsHook', 'ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook',
+    'GuardedOptimWrapper', 'NextStageHook', 'ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook',
 ]  # fmt: skip

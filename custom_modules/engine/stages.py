@@ -17,17 +17,18 @@ _FINISHED = 'finished'
 
 
 @HOOKS.register_module()
-class MeasureErrorsHook(Hook):
-    """Before a later stage is trained: how wrong are the stages before it, on people they were not trained on?
+class NextStageHook(Hook):
+    """Before a later stage of a :class:`DeepPoseCascade` is trained: lets it begin with the weights of the stage before
+    it, and measures how wrong the stages before it are, on the validation people, whom they were not trained on.
 
-    Looks at the validation people and tells :meth:`DeepPoseCascade.measure_errors`; the checkpoint keeps the answer, so
-    a resumed run does not ask again.
+    Both are in the checkpoints, so a resumed run does neither.
     """
 
     def before_train(self, runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         if len(model.stages) < 2 or runner.iter:
             return
+        model.copy_previous_stage()
         model.eval()
         predicted, keypoints, visible = [], [], []
         with torch.no_grad():

@@ -167,6 +167,16 @@ def test_errors_are_measured_and_drawn_again() -> None:
     torch.testing.assert_close(covariance[0], torch.tensor([[0.01, 0.008], [0.008, 0.04]]), atol=3e-3, rtol=0)
 
 
+def test_a_stage_begins_as_the_one_before() -> None:
+    model = cascade(stage(), stage(24, side=1.0))
+    inputs = torch.randn(2, 3, 32, 32)
+    model.eval()
+    first, second = (model.stages[index].head(model.stages[index].features(inputs)) for index in (0, 1))
+    assert not torch.allclose(first, second)
+    model.copy_previous_stage()
+    torch.testing.assert_close(model.stages[1].head(model.stages[1].features(inputs)), first)
+
+
 def test_only_the_last_stage_learns() -> None:
     model = cascade(stage(), stage(24, side=1.0)).train()
     assert not any(module.training for module in model.stages[0].modules())

@@ -200,6 +200,12 @@ class DeepPoseCascade(BaseModel):
         normal = torch.randn(count, *self.error_mean.shape, 1, device=self.error_mean.device)
         return self.error_mean + (torch.linalg.cholesky(spread) @ normal)[..., 0]
 
+    def copy_previous_stage(self) -> None:
+        """Let the last stage begin with the weights of the one before, where they have the same shape."""
+        previous, last = self.stages[-2].state_dict(), self.stages[-1].state_dict()
+        fitting = {name: value for name, value in previous.items() if name in last and last[name].shape == value.shape}
+        self.stages[-1].load_state_dict(last | fitting)
+
     def measure_errors(self, predicted: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> None:
         """Take over the mean and the covariance of the errors (N, K, 2) of the stages before the last, where
         ``visible`` (N, K) is > 0, in torso diameters of the truth.
