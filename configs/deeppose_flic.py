@@ -12,7 +12,6 @@ from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
 
 with read_base():
     from ._base_.deeppose_flic import *
-    from ._base_.runtime import *
 
 
 def stage(**settings) -> dict:

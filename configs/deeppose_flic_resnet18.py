@@ -11,9 +11,6 @@ from custom_modules.models import DeepPoseCascade
 
 with read_base():
     from ._base_.deeppose_flic import *
-    from ._base_.runtime import *
-
-custom_hooks = [dict(type=NextStageHook)]
 
 
 def stage(size: int, **settings) -> dict:

@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, METRICS, MODELS
 
+from custom_modules.engine import NextStageHook
 from custom_modules.engine.config import override
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -90,6 +91,8 @@ def test_cascade(path: Path, generated_flic: Path, monkeypatch: pytest.MonkeyPat
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()
+    assert NextStageHook in [hook['type'] for hook in config.custom_hooks]
+    model.error_covariance += 0.01 * torch.eye(2)
     optimizer = build_optim_wrapper(model, config.optim_wrapper)
     dataset = DATASETS.build(config.train_dataloader.dataset)
     data = model.data_preprocessor(pseudo_collate([dataset[0], dataset[1]]), training=True)

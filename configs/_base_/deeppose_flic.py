@@ -2,6 +2,7 @@
 
 import os
 
+from mmengine.config import read_base
 from mmengine.dataset import DefaultSampler
 from mmengine.runner import EpochBasedTrainLoop, TestLoop, ValLoop
 from mmpose.datasets.transforms import PackPoseInputs
@@ -10,6 +11,9 @@ from mmpose.models import PoseDataPreprocessor
 from custom_modules.datasets import FlicDataset, LoadPicture
 from custom_modules.engine import NextStageHook
 from custom_modules.metrics import PCP, PDJ
+
+with read_base():
+    from .runtime import *
 
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/flic/'
 del os  # a module cannot be dumped with the config

@@ -11,7 +11,6 @@ from custom_modules.models import DeepPoseCascade
 
 with read_base():
     from .._base_.deeppose_flic import *
-    from .._base_.runtime import *
 
 
 def stage(size: int, **settings) -> dict:
@@ -56,12 +55,12 @@ optim_wrapper = dict(
     type=GuardedOptimWrapper, optimizer=dict(type=AdamW, lr=3e-3, weight_decay=1e-2), clip_grad=dict(max_norm=1.0)
 )
 param_scheduler = dict(
-    type=OneCycleLR, eta_max=3e-3, total_steps=12, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+    type=OneCycleLR, eta_max=3e-3, total_steps=10, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
 )
-train_cfg.update(max_epochs=12, val_interval=4)
-default_hooks.update(checkpoint=dict(interval=4, save_best='pdj/auc'))
+train_cfg.update(max_epochs=10, val_interval=5)
+default_hooks.update(checkpoint=dict(interval=5, save_best='pdj/auc'))
 train_stages = [
     dict(),
-    {'train_cfg.max_epochs': 4, 'param_scheduler.total_steps': 4},
-    {'train_cfg.max_epochs': 4, 'param_scheduler.total_steps': 4},
+    {'train_cfg.max_epochs': 5, 'param_scheduler.total_steps': 5},
+    {'train_cfg.max_epochs': 5, 'param_scheduler.total_steps': 5},
 ]

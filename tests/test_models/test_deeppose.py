@@ -12,6 +12,7 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 
 from custom_modules.codecs import DeepPoseLabel
+from custom_modules.errors import UserError
 from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
 from custom_modules.skeletons import FLIC10
 
@@ -132,6 +133,7 @@ def test_a_torso_of_no_length_leaves_a_crop() -> None:
 def test_each_joint_has_its_own_crop_and_output() -> None:
     """Of a later stage only output k of crop k counts, mirrored ones included."""
     model = cascade(stage(), stage(24, side=1.0, copies=2, mirror_prob=0.5))
+    model.error_covariance += 1e-8 * torch.eye(2)
     seen = {}
     model.stages[1].loss = lambda crops, keypoints, visible: seen.update(
         crops=crops, keypoints=keypoints, visible=visible
@@ -144,7 +146,7 @@ def test_each_joint_has_its_own_crop_and_output() -> None:
     own = torch.arange(10).expand(3, 2, 10)
     assert ((counted == own) | (counted == torch.tensor(FLIP).expand(3, 2, 10))).all()
     assert len({*counted.flatten().tolist()}) == 10
-    # No simulated error yet: every joint is in the middle of its crop, whichever way it is turned.
+    # Hardly an error: every joint is in the middle of its crop, whichever way it is turned.
     middle = seen['keypoints'][torch.arange(60), seen['visible'].argmax(dim=1)]
     torch.testing.assert_close(middle, torch.full((60, 2), 11.5), atol=0.05, rtol=0)
 
@@ -179,6 +181,9 @@ def test_a_stage_begins_as_the_one_before() -> None:
 
 def test_only_the_last_stage_learns() -> None:
     model = cascade(stage(), stage(24, side=1.0)).train()
+    with pytest.raises(UserError, match='needs a NextStageHook'):
+        model.loss(*people())
+    model.error_covariance += 0.01 * torch.eye(2)
     assert not any(module.training for module in model.stages[0].modules())
     inputs, samples = people()
     loss = model.loss(inputs, samples)['loss_kpt']

@@ -35,7 +35,8 @@ def cascade(tmp_path_factory: pytest.TempPathFactory, generated_flic: Path) -> P
 
 
 def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None:
-    run_tool('train.py', 'tiny.py', '--work-dir', 'work', cwd=cascade)
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', cwd=cascade)
+    assert (result.stdout + result.stderr).count('Errors of the stages before') == 2
     finished = [cascade / f'work/stage_{number}/finished' for number in (1, 2, 3)]
     checkpoints = [Path(path.read_text()) for path in finished]
     assert all((cascade / path).is_file() for path in checkpoints)

@@ -11,6 +11,7 @@ from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import SampleList
 from torch import nn
 
+from ...errors import UserError
 from ...skeletons import FLIC10, Skeleton, get_skeleton
 from ..crops import Crops, square_crops
 
@@ -157,7 +158,11 @@ class DeepPoseCascade(BaseModel):
         return self.locate(inputs, _stack(data_samples, 'bboxes', inputs))
 
     def loss(self, inputs: torch.Tensor, data_samples: SampleList) -> dict:
-        """The losses of the last stage's head, on augmented crops."""
+        """The losses of the last stage's head, on augmented crops.
+
+        Raises:
+            UserError: for a later stage before :meth:`measure_errors`.
+        """
         stage = self.stages[-1]
         keypoints, visible = (_stack(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
         center, side, counted = self._where_to_look(stage, keypoints, visible, _stack(data_samples, 'bboxes', inputs))
@@ -184,6 +189,8 @@ class DeepPoseCascade(BaseModel):
                 side[:, None].repeat(1, stage.copies),
                 visible[:, None].repeat(1, stage.copies, 1),
             )
+        if not self.error_covariance.any():
+            raise UserError('the errors of the stages before are not known: custom_hooks needs a NextStageHook')
         diameter = self._diameter(keypoints, boxes)
         errors = self._simulated_errors(len(keypoints) * stage.copies).unflatten(0, (len(keypoints), stage.copies))
         center = keypoints[:, None] + errors * diameter[:, None, None, None]
