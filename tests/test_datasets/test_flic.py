@@ -174,7 +174,7 @@ def pipeline(*more: dict) -> list[dict]:
 @pytest.mark.parametrize('flip', (0.0, 1.0))
 def test_mmposes_transforms_take_the_samples(generated_flic: Path, flip: float) -> None:
     config = dict(
-        type='FlicDataset',
+        type='mmpose.FlicDataset',
         data_root=str(generated_flic / 'flic'),
         split='test',
         test_mode=True,

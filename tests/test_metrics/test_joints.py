@@ -448,9 +448,11 @@ def test_a_limb_across_the_body_is_not_mixed_with_those_beside_it() -> None:
 
 
 def test_configs_name_the_classes() -> None:
-    metric = METRICS.build(dict(type='PDJ', skeleton='custom_modules.skeletons.LSP14', thresholds=[0.5], prefix='lsp'))
+    metric = METRICS.build(
+        dict(type='mmpose.PDJ', skeleton='custom_modules.skeletons.LSP14', thresholds=[0.5], prefix='lsp')
+    )
     assert metric.skeleton is LSP14 and metric.prefix == 'lsp'
-    assert METRICS.build(dict(type='PCP', threshold=0.2)).prefix == 'pcp'
+    assert METRICS.build(dict(type='mmpose.PCP', threshold=0.2)).prefix == 'pcp'
 
 
 def test_thresholds_are_named_as_one_writes_them() -> None:
