@@ -36,13 +36,7 @@ val_dataloader = dict(
     sampler=dict(type=DefaultSampler, shuffle=False, round_up=False),
     dataset=dict(type=FlicDataset, data_root=data_root, split='val', pipeline=pipeline, test_mode=True),
 )
-test_dataloader = dict(
-    batch_size=32,
-    num_workers=1,
-    persistent_workers=True,
-    sampler=dict(type=DefaultSampler, shuffle=False, round_up=False),
-    dataset=dict(type=FlicDataset, data_root=data_root, split='test', pipeline=pipeline, test_mode=True),
-)
+test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], split='test'))
 val_evaluator = [dict(type=PDJ), dict(type=PCP)]
 # Each stage's, then the last one's.
 test_evaluator = [

@@ -1,64 +1,23 @@
 """A small cascade on drawn people in FLIC's format, in minutes on a CPU."""
 
 from mmengine.config import read_base
-from mmengine.optim import OneCycleLR
-from mmpose.codecs import SimCCLabel
-from mmpose.models import KLDiscretLoss, ResNet, SimCCHead
-from torch.optim import AdamW
-
-from custom_modules.engine import GuardedOptimWrapper
-from custom_modules.models import DeepPoseCascade
 
 with read_base():
-    from .._base_.deeppose_flic import *
+    from ..deeppose_flic_resnet18 import *
 
+# A quarter of the channels, smaller crops.
+for stage, size in zip(model.stages, (64, 48, 48), strict=True):
+    stage.update(input_size=size, scale=(0.85, 1.2), rotation=10.0)
+    stage.backbone.update(base_channels=16, stem_channels=16)
+    stage.head.update(in_channels=64, input_size=(size, size), in_featuremap_size=(size // 16, size // 16))
+    stage.head.decoder.update(input_size=(size, size), sigma=size / 32)
+del stage, size
+model.pop('test_cfg')
 
-def stage(size: int, **settings) -> dict:
-    return dict(
-        input_size=size,
-        backbone=dict(
-            type=ResNet,
-            depth=18,
-            base_channels=16,
-            stem_channels=16,
-            num_stages=3,
-            strides=(1, 2, 2),
-            dilations=(1, 1, 1),
-            out_indices=(2,),
-        ),
-        head=dict(
-            type=SimCCHead,
-            in_channels=64,
-            out_channels=10,
-            input_size=(size, size),
-            in_featuremap_size=(size // 16, size // 16),
-            simcc_split_ratio=2.0,
-            deconv_out_channels=None,
-            loss=dict(type=KLDiscretLoss, use_target_weight=True),
-            decoder=dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0),
-        ),
-        **settings,
-    )
-
-
-model = dict(
-    type=DeepPoseCascade,
-    data_preprocessor=data_preprocessor,
-    stages=[
-        stage(64, shift=0.05, scale=(0.85, 1.2), rotation=10.0),
-        stage(48, side=1.2, scale=(0.85, 1.2), rotation=10.0),
-        stage(48, side=0.8, scale=(0.85, 1.2), rotation=10.0),
-    ],
-)
-del stage
-optim_wrapper = dict(
-    type=GuardedOptimWrapper, optimizer=dict(type=AdamW, lr=3e-3, weight_decay=1e-2), clip_grad=dict(max_norm=1.0)
-)
-param_scheduler = dict(
-    type=OneCycleLR, eta_max=3e-3, total_steps=10, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
-)
+optim_wrapper.optimizer.update(lr=3e-3)
+param_scheduler.update(eta_max=3e-3, total_steps=10)
 train_cfg.update(max_epochs=10, val_interval=5)
-default_hooks.update(checkpoint=dict(interval=5, save_best='pdj/auc'))
+default_hooks.checkpoint.update(interval=5)
 train_stages = [
     dict(),
     {'train_cfg.max_epochs': 5, 'param_scheduler.total_steps': 5},
