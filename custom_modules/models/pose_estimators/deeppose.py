@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from mmengine.model import BaseModel
+from mmengine.model import BaseModel, BaseModule, ModuleList
 from mmengine.structures import InstanceData, PixelData
 from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
@@ -19,7 +19,7 @@ from ..crops import Crops, square_crops
 _SMALLEST_TORSO = 0.1
 
 
-class CascadeStage(nn.Module):
+class CascadeStage(BaseModule):
     """A network that locates the joints of a skeleton in a square crop: any backbone, neck and head of MMPose.
 
     Args:
@@ -129,7 +129,7 @@ class DeepPoseCascade(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.skeleton = get_skeleton(skeleton)
         self.test_cfg = test_cfg or {}
-        self.stages = nn.ModuleList(CascadeStage(**stage) for stage in stages)
+        self.stages = ModuleList(CascadeStage(**stage) for stage in stages)
         self.stages[:-1].requires_grad_(False)
         self.to(memory_format=torch.channels_last)
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
