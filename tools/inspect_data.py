@@ -1,0 +1,170 @@
+"""Describe the data sets of a config, and find what is wrong with them.
+
+python tools/inspect_data.py configs/openpose_coco.py
+python tools/inspect_data.py configs/openpose_coco.py --split train --pictures pictures
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+if TYPE_CHECKING:
+    from mmengine.config import ConfigDict
+
+    from custom_modules.datasets.coco_checks import Finding, Findings
+    from custom_modules.datasets.inspection import Inspection
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Describe the people in a config's data sets, and find what is wrong with them.",
+        epilog='Exit status: 0 with warnings at most; 1 with errors, which break or silently falsify training or '
+        'evaluation; 2 when the config or an annotation file cannot be had.',
+    )
+    parser.add_argument('config', help='a config file')
+    parser.add_argument('--split', choices=('train', 'val', 'test'), help='which data set (default: all)')
+    parser.add_argument(
+        '--top', type=int, default=10, metavar='N', help='pictures with the most keypoints (default: %(default)s)'
+    )
+    parser.add_argument('--pictures', metavar='DIR', help='draw the people of those pictures into this folder')
+    parser.add_argument(
+        '--no-images', action='store_true', help='do not open all pictures to see whether they are whole'
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='settings that override the config, for example train_dataloader.dataset.data_root=data/mine/',
+    )
+    args = parser.parse_args()
+    if args.top < 0:
+        parser.error('--top must not be negative')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    from custom_modules.errors import report_errors
+
+    with report_errors():
+        findings = inspect_data(args)
+    errors = sum(finding.grade == 'error' for finding in findings)
+    print(f'kinds of errors: {errors}, of warnings: {len(findings) - errors}')
+    sys.exit(1 if errors else 0)
+
+
+def inspect_data(args: argparse.Namespace) -> list[Finding]:
+    """Print everything but the summary."""
+    from custom_modules.datasets.inspection import find_datasets, inspect_dataset
+    from custom_modules.engine.config import load_config
+    from custom_modules.engine.config_errors import explained_config_errors
+    from custom_modules.errors import UserError
+
+    cfg = load_config(args.config, args.cfg_options)
+    datasets = find_datasets(cfg)
+    asked = [entry for entry in datasets if args.split in (None, *entry[0])]
+    if not asked:
+        raise UserError(f'{args.config} has no data set in {args.split}_dataloader')
+    folder = args.pictures and make_folder(args.pictures)
+    with explained_config_errors(cfg):
+        inspections = [inspect_dataset(*entry) for entry in asked]
+        between = compare(inspections, [entry for entry in datasets if entry not in asked])
+    findings = []
+    for inspection in inspections:
+        findings += show(inspection, args.top, folder, open_them=not args.no_images)
+    if len(datasets) > 1:
+        print('between the splits')
+        findings += show_findings(between)
+    return findings
+
+
+def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDict]]) -> Findings:
+    """Look for training pictures in the other splits; ``rest`` are data sets to compare with that nobody asked for."""
+    from custom_modules.datasets.coco_checks import WARNING, Findings
+    from custom_modules.datasets.inspection import inspect_dataset
+    from custom_modules.datasets.picture_checks import check_shared
+    from custom_modules.errors import UserError
+
+    findings, others = Findings(), []
+    incomparable = 'data sets that could not be compared with the others'
+    for splits, config in rest:
+        try:
+            others.append(inspect_dataset(splits, config))
+        except UserError as error:
+            findings.add(WARNING, incomparable, f'{", ".join(splits)} ({error})')
+    unread = [inspection for inspection in inspections + others if inspection.people is None]
+    findings.add(WARNING, incomparable, *(', '.join(inspection.splits) for inspection in unread))
+    for first, second in itertools.product(inspections + others, repeat=2):
+        evaluated = [split for split in second.splits if split != 'train']
+        wanted = 'train' in first.splits and evaluated and (first in inspections or second in inspections)
+        if wanted and first not in unread and second not in unread:
+            findings.update(check_shared(first.people, second.people, f'train and {", ".join(evaluated)}'))
+    return findings
+
+
+def show(inspection: Inspection, top: int, folder: Path | None, *, open_them: bool) -> list[Finding]:
+    """Print what is in a data set and what is wrong with it, and draw into the folder, if any."""
+    from custom_modules.datasets.inspection import report
+    from custom_modules.datasets.picture_checks import check_pictures
+
+    people, findings = inspection.people, inspection.findings
+    print(f'{", ".join(inspection.splits)}: {inspection.dataset.ann_file}')
+    if people is not None:
+        print(*report(inspection, top), '', sep='\n')
+        if folder:
+            draw_pictures(inspection, top, folder)
+        findings.update(check_pictures(people, open_them=open_them))
+    return show_findings(findings)
+
+
+def show_findings(findings: Findings) -> list[Finding]:
+    found = list(findings)
+    print(*(f'  {finding}' for finding in found or ['nothing wrong found']), '', sep='\n')
+    return found
+
+
+def draw_pictures(inspection: Inspection, top: int, folder: Path) -> None:
+    """Write the pictures with the most labelled keypoints, the people drawn, in that order by name."""
+    import cv2
+
+    from custom_modules.datasets.annotated_people import richest_pictures
+    from custom_modules.datasets.inspection import drawn_skeleton
+    from custom_modules.datasets.transforms.loading import read_picture
+    from custom_modules.errors import UserError
+    from custom_modules.inference.drawing import draw_people
+
+    people = inspection.people
+    for rank, place in enumerate(richest_pictures(people, top), start=1):
+        try:
+            picture = read_picture(people.pictures[place])
+        except UserError as error:
+            print(f'  not drawn: {error}')
+            continue
+        keypoints = people.keypoints[people.owners == place]
+        drawn = draw_people(picture, keypoints[..., :2], keypoints[..., 2], drawn_skeleton(inspection))
+        path = folder / f'{inspection.splits[0]}_{rank:02d}_{Path(people.names[place]).stem}.jpg'
+        if not cv2.imwrite(str(path), drawn):
+            raise UserError(f'picture {path} cannot be written; is the disk full?')
+
+
+def make_folder(name: str) -> Path:
+    from custom_modules.errors import UserError
+
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+    return folder
+
+
+if __name__ == '__main__':
+    main()
