@@ -1,0 +1,92 @@
+"""Draw what the network of a config file is fed: augmented pictures, keypoints, targets.
+
+python tools/browse_dataset.py configs/openpose_coco.py --out-dir pictures
+python tools/browse_dataset.py configs/deeppose_flic_resnet18.py --out-dir pictures --count 4 --sheet
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description='Draw what the network of a config file is fed, by its own pipeline: pictures, keypoints, targets.'
+    )
+    parser.add_argument('config', help='a Python config file, for example configs/openpose_coco.py')
+    parser.add_argument('--out-dir', required=True, metavar='DIR', help='gets <index>_<name of the image>.jpg')
+    parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='default: %(default)s')
+    parser.add_argument('--count', type=int, default=16, metavar='N', help='how many samples (default: %(default)s)')
+    parser.add_argument('--seed', type=int, default=0, help='another gives other samples and augmentations')
+    parser.add_argument('--sheet', action='store_true', help='one sheet.jpg with all samples in place of a file each')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        default=[],
+        metavar='KEY=VALUE',
+        help='settings that override the config, for example train_dataloader.dataset.pipeline.1.rotation=0',
+    )
+    args = parser.parse_args()
+    if args.count < 1:
+        parser.error(f'--count {args.count}: give at least 1')
+    if args.seed < 0:
+        parser.error(f'--seed {args.seed}: give 0 or more')
+    return args
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    from custom_modules.errors import report_errors
+
+    with report_errors():
+        browse(args)
+
+
+def browse(args: argparse.Namespace) -> None:
+    import numpy as np
+    from mmengine.registry import init_default_scope
+
+    from custom_modules.engine.config import load_config
+    from custom_modules.engine.config_errors import explained_config_errors
+    from custom_modules.errors import UserError
+    from custom_modules.inference.browsing import Browser, contact_sheet
+
+    cfg = load_config(args.config, args.cfg_options)
+    if not cfg.get(f'{args.split}_dataloader') or not cfg.get('model'):
+        raise UserError(f'{args.config} has no {args.split}_dataloader or no model')
+    if cfg.get('default_scope'):
+        init_default_scope(cfg.default_scope)
+    with explained_config_errors(cfg):
+        browser = Browser(cfg, args.split)
+        folder = Path(args.out_dir)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+        # A larger count shows the same samples first.
+        chosen = np.random.default_rng(args.seed).permutation(len(browser))[: args.count]
+        drawn = (browser.draw(int(index), args.seed) for index in chosen)
+        if args.sheet:
+            write(folder / 'sheet.jpg', contact_sheet([picture for _, picture in drawn]))
+        else:
+            for name, picture in drawn:
+                write(folder / f'{name}.jpg', picture)
+    print(f'{folder}: {len(chosen)} of {len(browser)} samples')
+
+
+def write(path: Path, picture: object) -> None:
+    import cv2
+
+    from custom_modules.errors import UserError
+
+    if not cv2.imwrite(str(path), picture):
+        raise UserError(f'cannot write {path}')
+
+
+if __name__ == '__main__':
+    main()
