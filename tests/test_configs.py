@@ -26,7 +26,8 @@ CONFIGS = [
 
 
 CASCADES = [path for path in CONFIGS if 'deeppose' in path.name]
-BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES]
+TOP_DOWN = [path for path in CONFIGS if path.name.startswith(('simplepose', 'resnet18', 'lite0'))]
+BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES + TOP_DOWN]
 
 
 def name_of(path: Path) -> str:
@@ -120,6 +121,72 @@ def test_cascade(path: Path, generated_flic: Path, monkeypatch: pytest.MonkeyPat
         metric.dataset_meta = testing.metainfo
         metric.process({}, [result.to_dict() for result in results])
         assert all(0 <= value <= 1 for value in metric.evaluate(2).values())
+
+
+@pytest.mark.parametrize('path', TOP_DOWN, ids=name_of)
+def test_top_down(path: Path, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It learns, an unlabelled joint costs nothing, and a network that answers with its targets finds everybody."""
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
+    config = Config.fromfile(path)
+    for loader in (config.train_dataloader, config.val_dataloader):
+        loader.dataset.pop('indices', None)
+    config.model.backbone.pop('init_cfg', None)
+    config.model.test_cfg.flip_test = False
+    torch.manual_seed(0)
+    np.random.seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    optimizer = build_optim_wrapper(model, config.optim_wrapper)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batch = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(4)]), training=True)
+    outputs = []
+    forward = model.head.forward
+
+    def watched(feats: tuple) -> torch.Tensor | tuple[torch.Tensor, ...]:
+        output = forward(feats)
+        outputs.append(output if isinstance(output, tuple) else (output,))
+        for values in outputs[-1]:
+            values.retain_grad()
+        return output
+
+    model.head.forward = watched
+    network = [parameter for name, parameter in model.named_parameters() if 'loss_module' not in name]
+    before = [parameter.detach().clone() for parameter in network]
+    for _ in range(2):  # a residual branch that begins as zero learns at the second step
+        optimizer.update_params(model.train()(**batch, mode='loss')['loss_kpt'])
+    changed = sum(not torch.equal(a, b) for a, b in zip(before, network, strict=True))
+    assert changed > 0.9 * sum(parameter.requires_grad for parameter in network)
+    weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch['data_samples']])
+    assert 0 < weights.sum() < weights.numel()
+    for values in outputs[0]:
+        assert ((values.grad.flatten(2).abs().sum(dim=-1) > 0) == (weights > 0)).all()
+
+    # Targets that the training pipeline makes, of people as the test pipeline crops them.
+    testing = config.val_dataloader.dataset
+    testing.pipeline.insert(-1, config.train_dataloader.dataset.pipeline[-2])
+    testing = DATASETS.build(testing)
+    data = model.data_preprocessor(pseudo_collate([testing[index] for index in range(len(testing))]), training=False)
+    model.head.forward = lambda feats: ideal_outputs(data['data_samples'], outputs[0][0].shape)
+    metric = METRICS.build(config.val_evaluator)
+    metric.dataset_meta = testing.metainfo
+    results = model.eval()(**data, mode='predict')
+    for sample in results:
+        labelled = sample.gt_instance_labels.keypoint_weights[0].numpy() > 0
+        errors = sample.pred_instances.keypoints - sample.gt_instances.keypoints
+        assert np.abs(errors[:, labelled]).max(initial=0) < 0.01 * sample.input_scale.max()
+        metric.process({}, [sample.to_dict()])
+    assert metric.evaluate(len(results))['coco/AP .5'] > 0.5
+
+
+def ideal_outputs(samples: list, shape: torch.Size) -> torch.Tensor | tuple[torch.Tensor, torch.Tensor]:
+    """What a head with outputs of such a shape should answer."""
+    if len(shape) == 4:
+        return torch.stack([sample.gt_fields.heatmaps for sample in samples])
+    labels = [sample.gt_instance_labels for sample in samples]
+    if 'keypoint_x_labels' in labels[0]:  # SimCC
+        return tuple(torch.cat([label[f'keypoint_{axis}_labels'] for label in labels]) for axis in 'xy')
+    labels = torch.cat([label.keypoint_labels for label in labels])
+    return torch.nn.functional.pad(labels, (0, shape[-1] - 2))
 
 
 def assert_mask_reaches_the_loss(model: torch.nn.Module, batch: dict) -> None:

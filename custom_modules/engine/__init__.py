@@ -1,3 +1,4 @@
+from .collapse import PredictionWatchHook
 from .guard import GuardedOptimWrapper
 from .hooks import ModelGraphHook, PictureHook
 from .optim import OpenPoseOptimWrapperConstructor
@@ -5,4 +6,5 @@ from .stages import NextStageHook
 
 __all__ = [
     'GuardedOptimWrapper', 'NextStageHook', 'ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook',
+    'PredictionWatchHook',
 ]  # fmt: skip

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from mmengine.model import is_model_wrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner.amp import autocast
+from mmpose.models.heads.base_head import BaseHead
 from torch import nn
 
 from .guard import GuardedOptimWrapper
@@ -24,5 +26,28 @@ class BFloat16OptimWrapper(GuardedOptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast around the forward pass."""
-        with super().optim_context(model), autocast(dtype=torch.bfloat16):
+        with super().optim_context(model), autocast(dtype=torch.bfloat16), _float32_outputs(model):
             yield
+
+
+@contextmanager
+def _float32_outputs(model: nn.Module) -> Iterator[None]:
+    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor.
+
+    Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
+    """
+    head = getattr(model.module if is_model_wrapper(model) else model, 'head', None)
+    if not isinstance(head, BaseHead):
+        yield
+        return
+    forward = head.forward
+
+    def float32_forward(*args: object) -> object:
+        outputs = forward(*args)
+        return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
+
+    head.forward = float32_forward
+    try:
+        yield
+    finally:
+        del head.forward

