@@ -281,7 +281,8 @@ def add_pictures(cfg: Config, folder: str | Path, maps: bool) -> None:
     found[0].update(out_dir=str(Path(folder).resolve()), draw_maps=maps)
     cfg.custom_hooks = hooks
     if maps:
-        cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {}, output_maps=True)
+        # MMPose's own heads call their maps heatmaps.
+        cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {}, output_maps=True, output_heatmaps=True)
 
 
 @master_only

@@ -81,7 +81,7 @@ def test_pictures_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
     assert hook.out_dir == str(tmp_path / 'pictures')
     assert hook.draw_maps is True
     assert hook.get('interval') == (listed[0].get('interval') if listed else None)
-    assert cfg.model.test_cfg == dict(flip_test=True, output_maps=True)
+    assert cfg.model.test_cfg == dict(flip_test=True, output_maps=True, output_heatmaps=True)
 
 
 @pytest.mark.parametrize('given', [dict(type='A'), [dict(type='A'), dict(type='B')]])
