@@ -21,7 +21,7 @@ def command(name: str, *args: object, processes: int = 1) -> list[str]:
 def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0) -> subprocess.CompletedProcess:
     """Run a tool to its end and check its exit status."""
     line = command(name, *args, processes=processes)
-    result = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=600)
     assert result.returncode == status, result.stderr[-3000:]
     return result
 
