@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import colorsys
 import importlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -130,6 +131,17 @@ def get_skeleton(skeleton: Skeleton | str) -> Skeleton:
     if not isinstance(found, Skeleton):
         raise ValueError(f'{skeleton!r} is a {type(found).__name__}, not a Skeleton')
     return found
+
+
+def skeleton_of(metainfo: Mapping) -> Skeleton:
+    """The body model of a dataset of MMPose's, from its parsed ``metainfo``; sigmas of 1 where it has none."""
+    names = tuple(metainfo['keypoint_id2name'][index] for index in range(metainfo['num_keypoints']))
+    return Skeleton(
+        name=metainfo['dataset_name'],
+        keypoints=names,
+        limbs=tuple((start, end) for start, end in metainfo['skeleton_links']),
+        sigmas=tuple(metainfo['sigmas']) or (1.0,) * len(names),
+    )
 
 
 def convert_keypoints(

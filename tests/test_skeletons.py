@@ -5,7 +5,16 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from pycocotools.cocoeval import Params
 
-from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+from custom_modules.skeletons import (
+    COCO17,
+    FLIC10,
+    LSP14,
+    OPENPOSE18,
+    Skeleton,
+    convert_keypoints,
+    get_skeleton,
+    skeleton_of,
+)
 
 ALL = [COCO17, OPENPOSE18, FLIC10, LSP14]
 
@@ -93,3 +102,10 @@ def test_skeletons_by_their_dotted_name() -> None:
     for wrong in ('COCO17', 'custom_modules.skeletons.COCO18', 'custom_modules.skeletons.np', 'no.such.module.X'):
         with pytest.raises(ValueError, match='skeleton|Skeleton'):
             get_skeleton(wrong)
+
+
+@pytest.mark.parametrize('skeleton', ALL, ids=lambda skeleton: skeleton.name)
+def test_the_way_through_mmpose_metainfo_and_back(skeleton: Skeleton) -> None:
+    found = skeleton_of(parse_pose_metainfo(skeleton.metainfo()))
+    assert (found.name, found.keypoints, found.limbs) == (skeleton.name, skeleton.keypoints, skeleton.limbs)
+    np.testing.assert_allclose(found.sigmas, skeleton.sigmas, rtol=1e-6)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from ..skeletons import Skeleton
+from ..skeletons import Skeleton, skeleton_of
 from .coco_checks import category_keypoints, number, numbers, objects
 
 
@@ -63,12 +63,7 @@ class People(NamedTuple):
 
 def annotated_skeleton(dataset: BaseDataset) -> Skeleton:
     """The body model of a dataset's annotations."""
-    if hasattr(dataset, 'annotated'):
-        return dataset.annotated
-    meta = dataset.metainfo
-    names = [meta['keypoint_id2name'][index] for index in range(meta['num_keypoints'])]
-    # Some of MMPose's datasets have no sigmas; nothing here needs them.
-    return Skeleton(meta['dataset_name'], tuple(names), tuple(map(tuple, meta['skeleton_links'])), (1.0,) * len(names))
+    return dataset.annotated if hasattr(dataset, 'annotated') else skeleton_of(dataset.metainfo)
 
 
 def people_of_coco(contents: dict, keypoints: Sequence[str], folder: str) -> People:

@@ -31,7 +31,7 @@ from ..inference.drawing import (
     image_to_map_matrix,
     side_by_side,
 )
-from ..skeletons import Skeleton
+from ..skeletons import Skeleton, skeleton_of
 
 # Of the panels that validation shows, in pixels: at full size they would fill the event files.
 _PANEL_HEIGHT = 320
@@ -160,14 +160,7 @@ def _find_skeleton(model: nn.Module, dataset: object) -> Skeleton:
     skeleton = getattr(head, 'skeleton', None)
     if skeleton is not None:
         return skeleton
-    meta = dataset.metainfo
-    names = meta['keypoint_id2name']
-    return Skeleton(
-        name=meta['dataset_name'],
-        keypoints=tuple(names[index] for index in range(len(names))),
-        limbs=tuple((start, end) for start, end in meta['skeleton_links']),
-        sigmas=tuple(meta['sigmas']),
-    )
+    return skeleton_of(dataset.metainfo)
 
 
 def _people(sample: PoseDataSample) -> tuple[np.ndarray, np.ndarray]:

@@ -26,7 +26,7 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 
 from ..models import DeepPoseCascade
-from ..skeletons import Skeleton
+from ..skeletons import Skeleton, skeleton_of
 from .drawing import draw_heatmaps, draw_pafs, draw_people, image_to_map_matrix, side_by_side
 
 ERROR_SPREAD = 0.1
@@ -83,18 +83,6 @@ class Browser:
         if self.is_cascade:
             return name, draw_cascade_sample(sample, self.stages, self.skeleton, name)
         return name, draw_sample(sample, self.skeleton, self.codec, name)
-
-
-def skeleton_of(metainfo: Mapping) -> Skeleton:
-    """The body model of a dataset, from its ``metainfo``."""
-    names = metainfo['keypoint_id2name']
-    return Skeleton(
-        name=metainfo['dataset_name'],
-        keypoints=tuple(names[index] for index in range(len(names))),
-        limbs=tuple((start, end) for start, end in metainfo['skeleton_links']),
-        # Some of MMPose's datasets have none; drawing needs none.
-        sigmas=tuple(metainfo['sigmas']) or (1.0,) * len(names),
-    )
 
 
 def draw_sample(sample: Mapping, skeleton: Skeleton, codec: BaseKeypointCodec | None, caption: str) -> np.ndarray:
