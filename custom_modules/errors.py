@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
@@ -53,6 +54,20 @@ def report_errors() -> Iterator[None]:
         if _already_reported():
             _leave(USER_ERROR_STATUS)
         raise
+
+
+def make_folder(path: str | Path) -> Path:
+    """Make a folder, and those above it, where it does not exist.
+
+    Raises:
+        UserError: when that cannot be.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+    return folder
 
 
 def message_of(error: UserError) -> str:

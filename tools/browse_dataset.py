@@ -53,7 +53,7 @@ def browse(args: argparse.Namespace) -> None:
 
     from custom_modules.engine.config import load_config
     from custom_modules.engine.config_errors import explained_config_errors
-    from custom_modules.errors import UserError
+    from custom_modules.errors import UserError, make_folder
     from custom_modules.inference.browsing import Browser, contact_sheet
 
     cfg = load_config(args.config, args.cfg_options)
@@ -63,11 +63,7 @@ def browse(args: argparse.Namespace) -> None:
         init_default_scope(cfg.default_scope)
     with explained_config_errors(cfg):
         browser = Browser(cfg, args.split)
-        folder = Path(args.out_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+        folder = make_folder(args.out_dir)
         # A larger count shows the same samples first.
         chosen = np.random.default_rng(args.seed).permutation(len(browser))[: args.count]
         drawn = (browser.draw(int(index), args.seed) for index in chosen)

@@ -66,7 +66,7 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
     from custom_modules.datasets.inspection import find_datasets, inspect_dataset
     from custom_modules.engine.config import load_config
     from custom_modules.engine.config_errors import explained_config_errors
-    from custom_modules.errors import UserError
+    from custom_modules.errors import UserError, make_folder
 
     cfg = load_config(args.config, args.cfg_options)
     datasets = find_datasets(cfg)
@@ -153,17 +153,6 @@ def draw_pictures(inspection: Inspection, top: int, folder: Path) -> None:
         path = folder / f'{inspection.splits[0]}_{rank:02d}_{Path(people.names[place]).stem}.jpg'
         if not cv2.imwrite(str(path), drawn):
             raise UserError(f'picture {path} cannot be written; is the disk full?')
-
-
-def make_folder(name: str) -> Path:
-    from custom_modules.errors import UserError
-
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
-    return folder
 
 
 if __name__ == '__main__':

@@ -35,7 +35,7 @@ def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
     from custom_modules.engine import logs
-    from custom_modules.errors import UserError, report_errors
+    from custom_modules.errors import UserError, make_folder, report_errors
 
     with report_errors():
         out = Path(args.out)
@@ -43,10 +43,7 @@ def main() -> None:
             raise UserError(f'--out {out}: give the name of a .png file')
         runs = [run for path in dict.fromkeys(args.logs) for run in logs.read_runs(path)]
         logs.panels(runs, args.keys)  # before a folder is made
-        try:
-            out.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'cannot make the folder {out.parent}: {error.strerror}') from error
+        make_folder(out.parent)
         logs.plot_runs(runs, out, args.keys)
         print(logs.table(runs))
         print(out)

@@ -28,16 +28,12 @@ def main() -> None:
     # After parsing, so that --help and a mistyped option answer at once.
     import cv2
 
-    from custom_modules.errors import UserError, report_errors
+    from custom_modules.errors import make_folder, report_errors
     from custom_modules.inference import cascade_pictures
 
     with report_errors():
         samples = cascade_pictures.read_predictions(args.predictions)
-        folder = Path(args.out_dir)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+        folder = make_folder(args.out_dir)
         cv2.imwrite(str(folder / 'best_to_worst.jpg'), cascade_pictures.draw_best_to_worst(samples, args.people))
         cv2.imwrite(str(folder / 'movements.jpg'), cascade_pictures.draw_movements(samples, args.people))
         cascade_pictures.plot_curves(samples, folder / 'pdj.png')

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
-from mmengine.model import is_model_wrapper
 from mmengine.registry import OPTIM_WRAPPERS
 from mmengine.runner.amp import autocast
 from mmpose.models.heads.base_head import BaseHead
 from torch import nn
 
 from .guard import GuardedOptimWrapper
+from .wrapping import unwrapped
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -36,7 +36,7 @@ def _float32_outputs(model: nn.Module) -> Iterator[None]:
 
     Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
     """
-    head = getattr(model.module if is_model_wrapper(model) else model, 'head', None)
+    head = getattr(unwrapped(model), 'head', None)
     if not isinstance(head, BaseHead):
         yield
         return

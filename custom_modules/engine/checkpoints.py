@@ -13,11 +13,11 @@ from traceback import walk_tb
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from torch import nn
 
 from ..compat import TRUST_VARIABLE, UnsafeCheckpointError
 from ..errors import UserError
+from .wrapping import unwrapped
 
 _ZIP_START = b'PK\x03\x04'
 _LEGACY_START = b'\x80'  # torch before 1.6 wrote bare pickles
@@ -134,7 +134,7 @@ class CheckpointMatchHook(Hook):
         self.path = path
 
     def after_load_checkpoint(self, runner, checkpoint: dict) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         check_state_dict(model, checkpoint, self.path)
 
 

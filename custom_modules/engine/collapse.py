@@ -15,11 +15,12 @@ from warnings import catch_warnings, simplefilter
 import numpy as np
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
 from torch import nn
+
+from .wrapping import unwrapped
 
 # A joint whose predictions are spread by less than this share of the truth's spread hardly varies: even the best guess
 # of a network that explains 4 % of the variance is spread more.
@@ -188,5 +189,5 @@ def _in_window(sample: PoseDataSample) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _has_heatmaps(model: nn.Module) -> bool:
     """Whether the head's codec makes heatmaps, so that a joint's score is a maximum of one."""
-    head = getattr(model.module if is_model_wrapper(model) else model, 'head', None)
+    head = getattr(unwrapped(model), 'head', None)
     return 'heatmaps' in getattr(getattr(head, 'decoder', None), 'field_mapping_table', ())

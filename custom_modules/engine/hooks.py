@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmengine.visualization import TensorboardVisBackend
 from mmpose.registry import HOOKS
@@ -32,6 +31,7 @@ from ..inference.drawing import (
     side_by_side,
 )
 from ..skeletons import Skeleton, skeleton_of
+from .wrapping import unwrapped
 
 # Of the panels that validation shows, in pixels: at full size they would fill the event files.
 _PANEL_HEIGHT = 320
@@ -156,7 +156,7 @@ def _identity(sample: PoseDataSample) -> tuple[str, str]:
 
 def _find_skeleton(model: nn.Module, dataset: object) -> Skeleton:
     """The body model that the head predicts, or else the dataset's."""
-    head = getattr(_unwrap(model), 'head', None)
+    head = getattr(unwrapped(model), 'head', None)
     skeleton = getattr(head, 'skeleton', None)
     if skeleton is not None:
         return skeleton
@@ -210,7 +210,7 @@ class ModelGraphHook(Hook):
         for backend in runner.visualizer._vis_backends.values():
             if isinstance(backend, TensorboardVisBackend):
                 try:
-                    _add_graph(backend, _unwrap(runner.model), data_batch['inputs'][0].shape)
+                    _add_graph(backend, unwrapped(runner.model), data_batch['inputs'][0].shape)
                 # Whatever a plug-in's network does while traced, it can still be trained.
                 except Exception as error:
                     reason = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -254,7 +254,3 @@ def _add_graph(backend: TensorboardVisBackend, model: nn.Module, shape: Sequence
         # The tracer warns about every Python number that is made of a tensor's shape.
         warnings.simplefilter('ignore')
         backend.experiment.add_graph(network, inputs)
-
-
-def _unwrap(model: nn.Module) -> nn.Module:
-    return model.module if is_model_wrapper(model) else model

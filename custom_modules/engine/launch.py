@@ -19,7 +19,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
-from ..errors import UserError, local_rank
+from ..errors import UserError, local_rank, make_folder
 from .amp import BFloat16OptimWrapper
 from .checkpoints import CheckpointMatchHook, check_checkpoint_file, latest_checkpoint
 from .config import load_config
@@ -156,7 +156,7 @@ def build_runner(cfg: Config, launcher: str = 'none') -> PoseRunner:
     if not torch.cuda.is_available():
         runner.logger.info(f'no GPU found: running on the CPU, {torch.get_num_threads()} threads a process')
         mixed = (cfg.get('optim_wrapper') or {}).get('type') is BFloat16OptimWrapper
-        if mixed and torch.backends.cpu.get_cpu_capability() == 'AVX2':  # measured: ten times slower than float32
+        if mixed and torch.backends.cpu.get_cpu_capability() == 'AVX2':  # it emulates bfloat16
             runner.logger.warning('this CPU has no bfloat16 instructions: training is faster without --amp')
     return runner
 
@@ -307,23 +307,14 @@ def _plain(value: Any) -> Any:
 
 
 def _work_dir(cfg: Config, given: str | Path | None) -> str:
-    folder = Path(given or cfg.get('work_dir') or Path('work_dirs', Path(cfg.filename).stem))
-    _make_folder(folder)
-    return str(folder)
+    return str(make_folder(given or cfg.get('work_dir') or Path('work_dirs', Path(cfg.filename).stem)))
 
 
 def _prepare_file(path: Path) -> None:
     """Find out before the work whether its result can be written."""
     if path.is_dir():
         raise UserError(f'{path} is a folder: give the name of a file')
-    _make_folder(path.parent)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f'cannot make the folder {folder}: {error.strerror}') from error
+    make_folder(path.parent)
 
 
 def _require(cfg: Config, path: str | Path, *keys: str) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.registry import HOOKS
+
+from .wrapping import unwrapped
 
 _FINISHED = 'finished'
 
@@ -25,7 +26,7 @@ class NextStageHook(Hook):
     """
 
     def before_train(self, runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         if len(model.stages) < 2 or runner.iter:
             return
         model.copy_previous_stage()
