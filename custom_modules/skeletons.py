@@ -11,7 +11,7 @@ from __future__ import annotations
 import colorsys
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -186,11 +186,12 @@ def _color_circle(count: int) -> list[tuple[int, int, int]]:
     return [tuple(round(255 * channel) for channel in rgb) for rgb in hues]
 
 
-# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each part. The neck is never evaluated; it takes
-# its shoulders'.
+# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each part. What COCO does not annotate is never
+# evaluated: the neck takes its shoulders', the middle of the hips theirs, the feet their ankle's.
 _SIGMAS = dict(
     nose=0.026, neck=0.079, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062,
     hip=0.107, knee=0.087, ankle=0.089, head_top=0.026,
+    mid_hip=0.107, big_toe=0.089, small_toe=0.089, heel=0.089,
 )  # fmt: skip
 
 
@@ -270,11 +271,35 @@ OPENPOSE18 = Skeleton(
     extending_limbs=(17, 18),
 )  # fmt: skip
 
-# The order of the fields' channels in the released networks, of OpenPose and of those trained like it.
-OPENPOSE18_RELEASED_LIMBS = (
+_BODY25_KEYPOINTS = (
+    'nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
+    'mid_hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
+    'right_eye', 'left_eye', 'right_ear', 'left_ear',
+    'left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel',
+)  # fmt: skip
+
+# What OpenPose's own model BODY_25 predicts, and so what many readers of its JSON expect.
+BODY25 = Skeleton(
+    name='body_25',
+    keypoints=_BODY25_KEYPOINTS,
+    limbs=(
+        (1, 8), (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
+        (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (14, 19), (19, 20), (14, 21), (11, 22), (22, 23), (11, 24),
+    ),
+    sigmas=_sigmas(_BODY25_KEYPOINTS),
+    midpoints=dict(neck=('left_shoulder', 'right_shoulder'), mid_hip=('left_hip', 'right_hip')),
+)  # fmt: skip
+
+# Its limbs are in the order of the fields' channels in the released networks, of OpenPose and of those trained like it.
+_RELEASED_LIMBS = (
     (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 2), (2, 3), (3, 4), (2, 16), (1, 5), (5, 6), (6, 7),
     (5, 17), (1, 0), (0, 14), (0, 15), (14, 16), (15, 17),
 )  # fmt: skip
+OPENPOSE18_RELEASED = replace(
+    OPENPOSE18,
+    limbs=_RELEASED_LIMBS,
+    extending_limbs=tuple(_RELEASED_LIMBS.index(OPENPOSE18.limbs[limb]) for limb in OPENPOSE18.extending_limbs),
+)
 
 _FLIC10_KEYPOINTS = (
     'left_shoulder', 'left_elbow', 'left_wrist', 'right_shoulder', 'right_elbow', 'right_wrist',

@@ -6,6 +6,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from pycocotools.cocoeval import Params
 
 from custom_modules.skeletons import (
+    BODY25,
     COCO17,
     FLIC10,
     LSP14,
@@ -16,7 +17,7 @@ from custom_modules.skeletons import (
     skeleton_of,
 )
 
-ALL = [COCO17, OPENPOSE18, FLIC10, LSP14]
+ALL = [COCO17, OPENPOSE18, BODY25, FLIC10, LSP14]
 
 # The original code's tables: COCO's part for each of OpenPose's and back, mirrored parts, limbs.
 FROM_COCO = [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
@@ -27,10 +28,32 @@ LIMB_SEQ = [
     (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
 ]  # fmt: skip
 
+# OpenPose's documentation of its output, section "Keypoint Ordering".
+BODY_25_BODY_PARTS = [
+    'Nose', 'Neck', 'RShoulder', 'RElbow', 'RWrist', 'LShoulder', 'LElbow', 'LWrist', 'MidHip', 'RHip', 'RKnee',
+    'RAnkle', 'LHip', 'LKnee', 'LAnkle', 'REye', 'LEye', 'REar', 'LEar', 'LBigToe', 'LSmallToe', 'LHeel', 'RBigToe',
+    'RSmallToe', 'RHeel',
+]  # fmt: skip
+
 
 def test_openpose_skeleton_is_the_original() -> None:
     assert list(OPENPOSE18.limbs) == LIMB_SEQ
     assert OPENPOSE18.flip_indices == FLIP
+
+
+def _openpose_name(name: str) -> str:
+    """As OpenPose spells it: ``left_big_toe`` is ``LBigToe``."""
+    side = name[:1].upper() if name.startswith(('left_', 'right_')) else ''
+    return side + name.removeprefix('left_').removeprefix('right_').title().replace('_', '')
+
+
+def test_body_25_is_as_documented() -> None:
+    assert [_openpose_name(name) for name in BODY25.keypoints] == BODY_25_BODY_PARTS
+    reached = {BODY25.keypoints.index('neck')}
+    for _ in BODY25.limbs:
+        reached |= {part for limb in BODY25.limbs if reached & set(limb) for part in limb}
+    assert len(BODY25.limbs) == 24
+    assert len(reached) == 25, 'the limbs join all parts to one body'
 
 
 def test_sigmas_are_cocos() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..errors import UserError
-from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED_LIMBS
+from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 
 
 def find(named: Sequence[str], what: str) -> dict[str, Callable]:
@@ -129,7 +129,7 @@ def _realtime_decode(module: types.ModuleType) -> Callable:
 
 
 def _released_order(pafs: np.ndarray) -> np.ndarray:
-    order = [OPENPOSE18.limbs.index(limb) for limb in OPENPOSE18_RELEASED_LIMBS]
+    order = [OPENPOSE18.limbs.index(limb) for limb in OPENPOSE18_RELEASED.limbs]
     return pafs.reshape(len(order), 2, *pafs.shape[1:])[order].reshape(pafs.shape)
 
 

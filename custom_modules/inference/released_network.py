@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from ..errors import UserError
-from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED_LIMBS
+from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 
 
 class ReleasedNetwork:
@@ -45,7 +45,7 @@ class ReleasedNetwork:
         inputs = cv2.resize(picture, self.size).astype(np.float32)[None]
         (output,) = self._session.run(None, {self._session.get_inputs()[0].name: inputs})
         maps = output[0].transpose(2, 0, 1)
-        order = [OPENPOSE18_RELEASED_LIMBS.index(limb) for limb in OPENPOSE18.limbs]
+        order = [OPENPOSE18_RELEASED.limbs.index(limb) for limb in OPENPOSE18.limbs]
         fields = maps[19:].reshape(len(order), 2, *maps.shape[1:])[order]
         return np.ascontiguousarray(maps[:19]), fields.reshape(-1, *maps.shape[1:])
 
