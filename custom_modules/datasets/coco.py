@@ -15,9 +15,10 @@ from pycocotools import mask as run_lengths
 from ..errors import UserError
 from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
 
-# Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough parts, not too
-# small, and not so close to an earlier one, in shares of that one's size, that the samples would be nearly the same.
-_MAIN_PARTS = 5
+# Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough parts, five of
+# COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
+# that one's size, that the samples would be nearly the same.
+_MAIN_PARTS = 5 / len(COCO17.keypoints)
 _MAIN_AREA = 32**2
 _MAIN_DISTANCE = 0.3
 
@@ -68,8 +69,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         ).reshape(-1, 2)
         if not len(self._samples):
             raise UserError(
-                f'{self.ann_file}: nobody to train on; a main person has at least {_MAIN_PARTS} labelled '
-                f'keypoints and an area of {_MAIN_AREA} pixels'
+                f'{self.ann_file}: nobody to train on; a main person has at least '
+                f'{_main_parts(len(self.annotated.keypoints))} labelled keypoints and an area of {_MAIN_AREA} pixels'
             )
 
     def __len__(self) -> int:
@@ -157,7 +158,8 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
     mains: list[tuple[np.ndarray, float]] = []
     sizes: list[float] = []
     for annotation in annotations:
-        if _labelled(annotation).sum() < _MAIN_PARTS or annotation['area'] < _MAIN_AREA:
+        labelled = _labelled(annotation)
+        if labelled.sum() < _main_parts(len(labelled)) or annotation['area'] < _MAIN_AREA:
             continue
         x, y, width, height = annotation['bbox']
         center = np.array([x + width / 2, y + height / 2], dtype=np.float32)
@@ -169,6 +171,11 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
             mains.append((center, float(height)))
             sizes.append(max(width, height))
     return mains
+
+
+def _main_parts(keypoints: int) -> int:
+    """How many of a body model's keypoints a main person has at least."""
+    return max(round(_MAIN_PARTS * keypoints), 1)
 
 
 def ignored_region(annotations: list[dict], height: int, width: int) -> dict | None:

@@ -44,7 +44,9 @@ class BodyCocoMetric(CocoMetric):
     ) -> None:
         self.skeleton = get_skeleton(skeleton)
         self.annotated = get_skeleton(annotated)
-        load_annotation_file(ann_file, self.annotated)
+        contents = load_annotation_file(ann_file, self.annotated)
+        # Bottom-up samples do not tell their people's category, which MMPose would take for 1.
+        self._category = next((a['category_id'] for a in contents['annotations'] if 'category_id' in a), 1)
         super().__init__(ann_file=ann_file, score_mode='bbox', nms_mode='none', **kwargs)
 
     @CocoMetric.dataset_meta.setter
@@ -61,7 +63,8 @@ class BodyCocoMetric(CocoMetric):
         keypoints, scores = convert_keypoints(
             people['keypoints'], people['keypoint_scores'], self.skeleton, self.annotated
         )
-        return sample | dict(pred_instances=people | dict(keypoints=keypoints, keypoint_scores=scores))
+        converted = people | dict(keypoints=keypoints, keypoint_scores=scores)
+        return dict(category_id=self._category) | sample | dict(pred_instances=converted)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
         """AP and AR over the pictures seen, see MMPose's CocoMetric."""
