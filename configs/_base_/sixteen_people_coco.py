@@ -18,7 +18,7 @@ with read_base():
 people = [0, 11, 20, 21, 31, 69, 72, 78, 93, 110, 127, 133, 150, 151, 165, 203]
 annotations = 'annotations/person_keypoints_train2017.json'
 training = dict(
-    batch_size=16,
+    batch_size=8,
     num_workers=1,
     sampler=dict(type=InfiniteSampler, shuffle=True),
     dataset=dict(indices=people),
@@ -31,6 +31,6 @@ validation = dict(
 # Unlike CocoMetric, which would miss everybody else.
 val_evaluator = dict(type=BodyCocoMetric, ann_file=data_root + annotations, skeleton='custom_modules.skeletons.COCO17')
 test_evaluator = val_evaluator
-param_scheduler = dict(type=OneCycleLR, eta_max=1e-3, total_steps=600, pct_start=0.1, by_epoch=False)
-train_cfg = dict(type=IterBasedTrainLoop, max_iters=600, val_interval=100)
+param_scheduler = dict(type=OneCycleLR, eta_max=1e-3, total_steps=1000, pct_start=0.1, by_epoch=False)
+train_cfg = dict(type=IterBasedTrainLoop, max_iters=1000, val_interval=100)
 log_processor = dict(by_epoch=False)
