@@ -13,6 +13,7 @@ from traceback import walk_tb
 
 import torch
 from mmengine.hooks import Hook
+from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from ..compat import TRUST_VARIABLE, UnsafeCheckpointError
@@ -119,6 +120,17 @@ def check_state_dict(model: nn.Module, checkpoint: dict, path: str | Path) -> No
             f'checkpoint {path} does not fit this config (model {type(model).__name__}): '
             f'of {len(own)} tensors {", ".join(problems)}: use the config it was trained with'
         )
+
+
+def load_weights(model: nn.Module, path: str | Path) -> None:
+    """Load a checkpoint into a model, all of it or nothing.
+
+    Raises:
+        UserError: when it is no checkpoint, or one of another model.
+    """
+    with explained_loading(path):
+        checkpoint = CheckpointLoader.load_checkpoint(str(path), map_location='cpu', logger='silent')
+    check_state_dict(model, checkpoint, path)
 
 
 class CheckpointMatchHook(Hook):

@@ -6,7 +6,7 @@ g at input pixel s * g + s / 2 - 0.5, heatmaps and affinity fields alike. "Cells
 
 from .assembly import assemble_people, complete_people
 from .batched import decode_batch
-from .decode import DECODERS, DecodeSettings, decode_people
+from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, pixels_to_cells
 from .peaks import Peaks, find_peaks
@@ -15,5 +15,5 @@ from .targets import affinity_fields, gaussian_heatmaps
 __all__ = [
     'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'assemble_people',
     'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
-    'gaussian_heatmaps', 'match_one_to_one', 'pixels_to_cells', 'score_limbs',
+    'gaussian_heatmaps', 'match_one_to_one', 'part_candidates', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip

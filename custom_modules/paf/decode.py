@@ -129,16 +129,7 @@ def decode_people(
     if settings.upsample != 1:
         heatmaps, pafs = _enlarge(heatmaps, settings.upsample), _enlarge(pafs, settings.upsample)
         stride = stride / settings.upsample
-    if settings.smoothing:
-        heatmaps = _smooth(heatmaps, settings.smoothing / stride)
-    peaks = find_peaks(
-        heatmaps,
-        settings.lowest_peak,
-        settings.neighbours,
-        settings.subpixel,
-        settings.peak_distance / stride,
-        settings.max_peaks,
-    )
+    peaks = _peaks(heatmaps, stride, settings, settings.lowest_peak)
     candidates = score_limbs(
         pafs,
         peaks,
@@ -154,6 +145,40 @@ def decode_people(
         peak_threshold=settings.peak_threshold,
     )
     return people_from_candidates(peaks, candidates, skeleton, stride, settings)
+
+
+def part_candidates(
+    heatmaps: np.ndarray, skeleton: Skeleton, stride: float, settings: DecodeSettings = DECODERS['default']
+) -> list[np.ndarray]:
+    """All peaks from which :func:`decode_people` starts people, whoever they belong to in the end.
+
+    Args:
+        heatmaps: (K + 1, H, W), background last, or (K, H, W).
+        stride: input pixels a cell.
+
+    Returns:
+        For each part (M, 3) float32: x and y in input pixels, and the score.
+    """
+    count = len(skeleton.keypoints)
+    heatmaps = np.asarray(heatmaps[:count], dtype=np.float32)
+    if settings.upsample != 1:
+        heatmaps, stride = _enlarge(heatmaps, settings.upsample), stride / settings.upsample
+    peaks = _peaks(heatmaps, stride, settings, settings.peak_threshold)
+    rows = np.column_stack([cells_to_pixels(peaks.xy, stride), peaks.score]).astype(np.float32)
+    return [rows[peaks.part == part] for part in range(count)]
+
+
+def _peaks(heatmaps: np.ndarray, stride: float, settings: DecodeSettings, threshold: float) -> Peaks:
+    if settings.smoothing:
+        heatmaps = _smooth(heatmaps, settings.smoothing / stride)
+    return find_peaks(
+        heatmaps,
+        threshold,
+        settings.neighbours,
+        settings.subpixel,
+        settings.peak_distance / stride,
+        settings.max_peaks,
+    )
 
 
 def people_from_candidates(

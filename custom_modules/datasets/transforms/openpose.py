@@ -119,19 +119,23 @@ class ResizeToHeight(BaseTransform):
     exactly.
 
     Args:
-        height: of the resized picture.
+        height: of the resized picture; None for any.
         stride: the padded size is a multiple of it.
+        width: of the resized picture; None for any. With both the picture fits into them.
     """
 
-    def __init__(self, height: int = 368, stride: int = 8) -> None:
+    def __init__(self, height: int | None = 368, stride: int = 8, width: int | None = None) -> None:
         self.height = height
         self.stride = stride
+        self.width = width
 
     def transform(self, results: dict) -> dict:
         image = results['img']
         old_size = np.array(image.shape[1::-1])
-        new_size = np.maximum(np.round(old_size * (self.height / old_size[1])), 1).astype(int)
-        shrinks = self.height < old_size[1]
+        limits = zip((self.width, self.height), old_size, strict=True)
+        ratio = min(new / old for new, old in limits if new is not None)
+        new_size = np.maximum(np.round(old_size * ratio), 1).astype(int)
+        shrinks = ratio < 1
         image = cv2.resize(
             image, tuple(new_size.tolist()), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         )

@@ -1,0 +1,237 @@
+"""The pictures to look at: files, folders, patterns, videos, cameras and URLs as one sequence of frames."""
+
+from __future__ import annotations
+
+import glob
+import http.client
+import os
+import re
+import tempfile
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import NoReturn
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from ..datasets.transforms.loading import read_picture
+from ..errors import UserError
+from .video_file import Video, open_video
+
+PICTURE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+VIDEO_ENDINGS = ('.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
+
+_TIMEOUT = 20  # seconds without an answer
+_EXIF_ORIENTATION = 0x0112
+
+
+@dataclass
+class Frame:
+    """One picture to look at.
+
+    Attributes:
+        image: (H, W, 3) uint8 BGR, upright: turned as the EXIF data or the video's metadata say.
+        name: by which files about it are called: ``street`` for ``street.jpg``, ``walk_000000000012`` for the frame 12
+            of ``walk.mp4``.
+        path: the picture's or video's file or URL, or a camera's index.
+        number: of a video's frame, from 0; None for a picture.
+        source: the input it belongs to, as it was given: of a picture in a folder, the folder.
+    """
+
+    image: np.ndarray
+    name: str
+    path: str
+    number: int | None
+    source: str
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A picture or a video; a video's ``name`` is how the names of its frames begin."""
+
+    path: str
+    name: str
+    source: str
+    video: Video | None = None
+    data: bytes | None = None  # what a picture's URL gave
+
+
+class Frames:
+    """The frames of all inputs, one input after another, each time it is iterated over. Made by :func:`open_frames`.
+
+    Attributes:
+        length: how many there are, as far as the videos' files know; None with a camera or a stream.
+        videos: each :class:`Video` by its path, which is its frames' ``path``.
+        is_video: whether the only input is a video, camera or stream. ``fps`` (None where it is not told) and ``size``
+            are that one's then, else None.
+    """
+
+    def __init__(self, items: Sequence[_Item], unreadable: list[UserError] | None) -> None:
+        self._items = items
+        self._unreadable = unreadable
+        self.videos = {item.path: item.video for item in items if item.video}
+        lengths = [item.video.length if item.video else 1 for item in items]
+        self.length = None if None in lengths else sum(lengths)
+        self.is_video = len(items) == len(self.videos) == 1
+        self.fps = items[0].video.fps if self.is_video else None
+        self.size = items[0].video.size if self.is_video else None
+
+    def __iter__(self) -> Iterator[Frame]:
+        for item in self._items:
+            if item.video:
+                for number, image in item.video.frames():
+                    yield Frame(image, f'{item.name}_{number:012d}', item.path, number, item.source)
+                continue
+            try:
+                image = _read(item)
+            except UserError as error:
+                if self._unreadable is None:
+                    raise
+                self._unreadable.append(error)
+            else:
+                yield Frame(image, item.name, item.path, None, item.source)
+
+
+def open_frames(
+    inputs: str | os.PathLike | Sequence[str | os.PathLike],
+    frame_first: int = 0,
+    frame_last: int | None = None,
+    frame_step: int = 1,
+    unreadable: list[UserError] | None = None,
+) -> Frames:
+    """Find all inputs and look into each video, so that mistakes come to light before any work.
+
+    Args:
+        inputs: picture or video files; folders, for the pictures in them (not in their subfolders) in natural order,
+            ``2.jpg`` before ``10.jpg``; patterns like ``clips/*.mp4``; camera indices like ``0`` (a folder of that name
+            is ``./0``); http and https URLs of pictures and videos.
+        frame_first: number, from 0, of the first frame to deliver of each video and of each folder's or pattern's
+            pictures.
+        frame_last: number of the last one, itself included; None for all.
+        frame_step: from one delivered frame's number to the next one's.
+        unreadable: a list for the errors of pictures that cannot be read, which are skipped. Without it the first of
+            them is raised while iterating.
+
+    Raises:
+        UserError: when an input is missing, empty, of no known kind or broken, when there is no frame to deliver, or
+            when two frames would have the same name.
+    """
+    if frame_first < 0 or frame_step < 1 or (frame_last is not None and frame_last < frame_first):
+        raise UserError(
+            f'no frames from {frame_first} to {frame_last} in steps of {frame_step}: '
+            'the first is at least 0, the last not before it and the step at least 1'
+        )
+    chosen = slice(frame_first, None if frame_last is None else frame_last + 1, frame_step)
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
+    items = [item for source in given for item in _find(os.fspath(source), chosen)]
+    if not items:
+        raise UserError('no input: give pictures, folders, videos, a camera index or URLs')
+    _check_names(items)
+    return Frames(items, unreadable)
+
+
+def _find(source: str, chosen: slice) -> list[_Item]:
+    """The pictures and videos that an input stands for."""
+    if source.isdecimal():
+        return [_Item(source, f'camera{source}', source, open_video(source, chosen))]
+    if re.match('https?://', source):
+        return [_find_url(source, chosen)]
+    if os.path.isdir(source):
+        try:
+            files = [entry.path for entry in os.scandir(source) if entry.is_file()]
+        except OSError as error:
+            raise UserError(f'folder {source} cannot be read: {error.strerror}') from error
+        return _several(source, files, PICTURE_ENDINGS, chosen)
+    if os.path.exists(source):
+        if not source.lower().endswith(PICTURE_ENDINGS + VIDEO_ENDINGS):
+            known = ' '.join(PICTURE_ENDINGS + VIDEO_ENDINGS)
+            raise UserError(f'{source} is neither a picture nor a video by its ending; known are {known}')
+        return [_file(source, source, chosen)]
+    if glob.has_magic(source):
+        files = filter(os.path.isfile, glob.glob(source, recursive=True))
+        return _several(source, files, PICTURE_ENDINGS + VIDEO_ENDINGS, chosen)
+    raise UserError(f'{source} does not exist; give a picture, a folder, a video, a camera index or a URL')
+
+
+def _several(source: str, files: Iterator[str], endings: tuple[str, ...], chosen: slice) -> list[_Item]:
+    """Of the files with these endings the videos and the chosen ones of the pictures."""
+    found = sorted((path for path in files if path.lower().endswith(endings)), key=_natural)
+    if not found:
+        raise UserError(f'{source}: no file there ends in {" ".join(endings)}; give a folder or files that are there')
+    pictures = [path for path in found if _is_picture(path)]
+    taken = set(pictures[chosen])
+    if pictures and not taken:
+        raise UserError(f'{source} has {len(pictures)} pictures, so none from number {chosen.start} on')
+    return [_file(path, source, chosen) for path in found if path in taken or not _is_picture(path)]
+
+
+def _natural(path: str) -> list[tuple[bool, int, str]]:
+    pieces = re.findall('[0-9]+|[^0-9]+', path)
+    return [(False, int(piece), '') if piece[0] in '0123456789' else (True, 0, piece) for piece in pieces]
+
+
+def _is_picture(path: str) -> bool:
+    return path.lower().endswith(PICTURE_ENDINGS)
+
+
+def _file(path: str, source: str, chosen: slice) -> _Item:
+    return _Item(path, Path(path).stem, source, None if _is_picture(path) else open_video(path, chosen))
+
+
+def _find_url(url: str, chosen: slice) -> _Item:
+    try:
+        file = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
+        if not file.name.lower().endswith(VIDEO_ENDINGS):
+            with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
+                if _is_picture(file.name) or answer.headers.get_content_maintype() == 'image':
+                    return _Item(url, file.stem or 'picture', url, data=answer.read())
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        reason = getattr(error, 'reason', None) or error
+        raise UserError(f'{url} cannot be read ({reason}); download it and give the file') from error
+    return _Item(url, file.stem or 'stream', url, open_video(url, chosen))
+
+
+def _read(item: _Item) -> np.ndarray:
+    if item.data is None:
+        return _read_upright(item.path)
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(item.data)
+        file.flush()
+        try:
+            return _read_upright(file.name)
+        except UserError as error:
+            raise UserError(str(error).replace(file.name, item.path)) from error
+
+
+def _read_upright(path: str) -> np.ndarray:
+    image = read_picture(path)
+    try:
+        with Image.open(path) as header:
+            orientation = header.getexif().get(_EXIF_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError):  # kinds and defects of files that only OpenCV bears with
+        return image
+    return image if orientation == 1 else cv2.imread(path)
+
+
+def _check_names(items: Sequence[_Item]) -> None:
+    """Raise UserError where files about two frames would have the same name."""
+    paths: dict[tuple[bool, str], str] = {}
+    for item in items:
+        key = (item.video is not None, item.name)
+        if key in paths:
+            _raise_collision(paths[key], item.path)
+        paths[key] = item.path
+    for (is_video, name), path in paths.items():
+        frame = None if is_video else re.fullmatch('(.*)_[0-9]{12}', name)
+        if frame and (True, frame[1]) in paths:
+            _raise_collision(paths[True, frame[1]], path)
+
+
+def _raise_collision(path: str, other: str) -> NoReturn:
+    if path == other:
+        raise UserError(f'{path} is given twice; give it once')
+    raise UserError(f'{path} and {other} would give files of the same name; rename one or give them in separate runs')

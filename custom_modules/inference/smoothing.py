@@ -1,0 +1,78 @@
+"""Less jitter in the parts of tracked people: the One-Euro filter of Casiez, Roussel and Vogel (CHI 2012).
+
+Symbols: P people, K keypoints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from .people import People
+from .tracking import extents
+
+
+@dataclass
+class _State:
+    """The last frame's people after filtering; ``rows`` is where each track is."""
+
+    rows: dict[int, int]
+    keypoints: np.ndarray  # (P, K, 2)
+    speeds: np.ndarray  # (P, K, 2)
+    found: np.ndarray  # (P, K)
+
+
+class OneEuroSmoother:
+    """Filters x and y of each part of each track: call it with each frame's people, in order, after the tracker.
+
+    A low-pass filter whose cutoff frequency is ``min_cutoff + beta * speed``: steady where a part rests, without lag
+    where it moves. Speeds are measured in sizes of the person, the longer side of the box around the parts, a second,
+    so that the same settings suit people near and far and any resolution. A part that was not there in the frame
+    before starts anew; only the last frame is remembered.
+
+    Args:
+        fps: of the frames the smoother is called with, :attr:`Frames.fps`.
+        min_cutoff: in Hz, of a part at rest. Lower: less jitter.
+        beta: Hz for each size a second. Higher: less lag.
+        speed_cutoff: in Hz, of the low-pass filter of the speed.
+    """
+
+    def __init__(self, fps: float, min_cutoff: float = 1.5, beta: float = 5.0, speed_cutoff: float = 1.0) -> None:
+        self.fps = fps
+        self.min_cutoff = min_cutoff
+        self.beta = beta
+        self.speed_cutoff = speed_cutoff
+        self._last: _State | None = None
+
+    def __call__(self, people: People) -> People:
+        """The same people with filtered keypoints; missing parts stay as they are.
+
+        Raises:
+            ValueError: when the people have no ``track_ids``.
+        """
+        if people.track_ids is None:
+            raise ValueError('only tracked people can be smoothed: give them track_ids with a Tracker')
+        raw, found = people.keypoints.astype(np.float64), people.keypoint_scores > 0
+        smooth, speeds = raw.copy(), np.zeros_like(raw)
+        if self._last is not None:
+            rows = np.array([self._last.rows.get(track, -1) for track in people.track_ids.tolist()], dtype=int)
+            old = np.flatnonzero(rows >= 0)
+            person, part = np.nonzero(found[old] & self._last.found[rows[old]])
+            before, now = (rows[old[person]], part), (old[person], part)
+            size = extents(raw, found).max(axis=1)[now[0], None]
+            moved = raw[now] - self._last.keypoints[before]
+            # A single part has no size; it only ever rests.
+            speed = np.divide(moved * self.fps, size, out=np.zeros_like(moved), where=size > 0)
+            previous = self._last.speeds[before]
+            speeds[now] = previous + _share(self.speed_cutoff, self.fps) * (speed - previous)
+            cutoff = self.min_cutoff + self.beta * np.abs(speeds[now])
+            smooth[now] = self._last.keypoints[before] + _share(cutoff, self.fps) * moved
+        rows = {track: row for row, track in enumerate(people.track_ids.tolist())}
+        self._last = _State(rows, smooth, speeds, found)
+        return replace(people, keypoints=smooth.astype(people.keypoints.dtype))
+
+
+def _share(cutoff: float | np.ndarray, fps: float) -> float | np.ndarray:
+    """The weight of a new value in a low-pass filter, the paper's alpha: its time constant is 1 / (2 pi cutoff)."""
+    return 1 / (1 + fps / (2 * np.pi * cutoff))

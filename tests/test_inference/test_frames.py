@@ -1,0 +1,269 @@
+"""What is delivered of files, folders, patterns, videos and URLs: pictures and frames that show their own number."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from custom_modules.errors import UserError
+from custom_modules.inference.frames import Frame, open_frames
+
+FRAMES = 24
+FPS = 12.5
+SIZE = (64, 48)
+
+
+def picture(number: int) -> np.ndarray:
+    return np.full((SIZE[1], SIZE[0], 3), 10 + 10 * number, np.uint8)
+
+
+def shown(frame: Frame) -> int:
+    return round((frame.image.mean() - 10) / 10)
+
+
+def write_video(path: Path, codec: str = 'mp4v', frames: int = FRAMES) -> Path:
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), FPS, SIZE)
+    for number in range(frames):
+        writer.write(picture(number))
+    writer.release()
+    return path
+
+
+def write_picture(path: Path, number: int = 0) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    cv2.imwrite(str(path), picture(number))
+    return path
+
+
+@pytest.fixture(scope='module')
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_video(tmp_path_factory.mktemp('video') / 'walk.mp4')
+
+
+@pytest.mark.parametrize(
+    ('chosen', 'numbers'),
+    [
+        (dict(), range(FRAMES)),
+        (dict(frame_first=15), range(15, FRAMES)),
+        (dict(frame_last=5), range(6)),
+        (dict(frame_step=5), range(0, FRAMES, 5)),
+        (dict(frame_first=3, frame_last=13, frame_step=5), [3, 8, 13]),
+        (dict(frame_first=3, frame_last=12, frame_step=5), [3, 8]),
+        (dict(frame_first=7, frame_last=7), [7]),
+        (dict(frame_first=20, frame_last=99), range(20, FRAMES)),
+    ],
+)
+def test_frames_of_a_video(video: Path, chosen: dict, numbers: range) -> None:
+    frames = open_frames([video], **chosen)
+    found = list(frames)
+    assert [frame.number for frame in found] == list(numbers)
+    assert [shown(frame) for frame in found] == list(numbers)
+    assert [frame.name for frame in found] == [f'walk_{number:012d}' for number in numbers]
+    assert {(frame.path, frame.source) for frame in found} == {(str(video), str(video))}
+    assert all(frame.image.shape == (48, 64, 3) and frame.image.dtype == np.uint8 for frame in found)
+    assert frames.length == len(found)
+    assert frames.is_video
+    assert frames.size == SIZE
+    # At the rate the frames last as long as they did in the video.
+    assert frames.fps == pytest.approx(FPS / chosen.get('frame_step', 1))
+    assert len(list(frames)) == len(found)
+
+
+def test_frames_where_seeking_fails(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('custom_modules.inference.video_file.cv2.CAP_PROP_POS_FRAMES', -7)
+    assert [shown(frame) for frame in open_frames([video], frame_first=15, frame_step=4)] == [15, 19, 23]
+
+
+def test_pictures_in_natural_order(tmp_path: Path) -> None:
+    for number in (10, 2, 1):
+        write_picture(tmp_path / 'photos' / f'photo{number}.png', number)
+    (tmp_path / 'photos' / 'notes.txt').write_text('')
+    (tmp_path / 'photos' / 'deeper').mkdir()
+    folder = str(tmp_path / 'photos')
+    frames = open_frames(folder)
+    found = list(frames)
+    assert [frame.name for frame in found] == ['photo1', 'photo2', 'photo10']
+    assert [shown(frame) for frame in found] == [1, 2, 10]
+    assert {(frame.number, frame.source) for frame in found} == {(None, folder)}
+    assert (frames.length, frames.is_video, frames.fps, frames.size) == (3, False, None, None)
+    assert [frame.name for frame in open_frames(f'{folder}/*')] == ['photo1', 'photo2', 'photo10']
+    assert [frame.name for frame in open_frames(f'{folder}/*2.*')] == ['photo2']
+    # The numbers choose among a folder's and a pattern's pictures, not single ones.
+    single = write_picture(tmp_path / 'single.png')
+    found = open_frames([single, folder], frame_first=1)
+    assert [frame.name for frame in found] == ['single', 'photo2', 'photo10']
+
+
+def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    assert [frame.name for frame in open_frames(write_picture(tmp_path / 'street[1].png'))] == ['street[1]']
+
+
+def test_videos_and_pictures_together(video: Path, tmp_path: Path) -> None:
+    short = write_video(tmp_path / 'short.avi', 'XVID', frames=3)
+    frames = open_frames([write_picture(tmp_path / 'street.png', 4), video, short], frame_step=2)
+    found = list(frames)
+    assert [shown(frame) for frame in found] == [4, *range(0, FRAMES, 2), 0, 2]
+    assert frames.length == len(found)
+    assert not frames.is_video
+    assert {path: found.length for path, found in frames.videos.items()} == {str(video): 12, str(short): 2}
+
+
+def test_photographs_are_turned_upright(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera lay on its side: turn a quarter clockwise
+    sideways = np.zeros((40, 60, 3), np.uint8)
+    sideways[:, :20] = 255
+    Image.fromarray(sideways).save(tmp_path / 'photo.jpg', exif=exif, quality=95)
+    (frame,) = open_frames(tmp_path / 'photo.jpg')
+    assert frame.image.shape == (60, 40, 3)
+    assert frame.image[:18].min() > 200
+    assert frame.image[22:].max() < 50
+
+
+def test_grey_and_transparent_pictures_have_three_channels(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / 'grey.png'), np.full((5, 6), 70, np.uint8))
+    cv2.imwrite(str(tmp_path / 'see_through.png'), np.full((5, 6, 4), 70, np.uint8))
+    for frame in open_frames(tmp_path):
+        np.testing.assert_array_equal(frame.image, np.full((5, 6, 3), 70, np.uint8))
+
+
+@pytest.mark.parametrize('inputs', [('a/x.png', 'b/x.png'), ('a/x.png', 'a/x.jpg'), ('a', 'b/x.png')])
+def test_pictures_of_one_name(inputs: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ('a/x.png', 'a/x.jpg', 'b/x.png')[(inputs[0] == 'a') * 2 :]:
+        write_picture(tmp_path / name)
+    write_picture(tmp_path / 'a/x.png')
+    with pytest.raises(UserError, match=r'a/x\.png and (a|b)/x\.(png|jpg) would give files of the same name'):
+        open_frames(inputs)
+
+
+def test_videos_of_one_name(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'walk\.mp4 and .*walk\.avi would'):
+        open_frames([video, write_video(tmp_path / 'walk.avi', 'XVID')])
+    with pytest.raises(UserError, match=r'walk\.mp4 and .*walk_000000000003\.png would'):
+        open_frames([write_picture(tmp_path / 'walk_000000000003.png'), video])
+    with pytest.raises(UserError, match='given twice'):
+        open_frames([video, video])
+    # Files about a video's frames are numbered, so a picture may be called like the video.
+    assert open_frames([video, write_picture(tmp_path / 'walk.png')]).length == FRAMES + 1
+
+
+def test_broken_pictures(tmp_path: Path) -> None:
+    write_picture(tmp_path / 'a.jpg')
+    write_picture(tmp_path / 'c.jpg')
+    whole = (tmp_path / 'a.jpg').read_bytes()
+    (tmp_path / 'b.jpg').write_bytes(whole[: len(whole) // 2])
+    frames = iter(open_frames(tmp_path))
+    assert next(frames).name == 'a'
+    with pytest.raises(UserError, match=r'b\.jpg is a truncated JPEG'):
+        next(frames)
+    unreadable = []
+    assert [frame.name for frame in open_frames(tmp_path, unreadable=unreadable)] == ['a', 'c']
+    assert [str(error).split()[1] for error in unreadable] == [str(tmp_path / 'b.jpg')]
+
+
+def test_a_truncated_video_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / 'cut.avi'
+    write_video(path, 'XVID')
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b'movi') + (len(data) - data.rindex(b'movi')) // 2])
+    told = []
+    monkeypatch.setattr('custom_modules.inference.video_file.print_log', lambda text, *_, **__: told.append(text))
+    found = list(open_frames(path))
+    assert 0 < len(found) < 0.9 * FRAMES
+    assert told == [f'video {path} ended after {len(found)} of {FRAMES} frames; it may be truncated']
+    # A consumer that stops early has no such complaint.
+    frames = iter(open_frames(path))
+    next(frames)
+    frames.close()
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize(
+    ('given', 'message'),
+    [
+        ([], 'no input'),
+        (['missing.jpg'], 'missing.jpg does not exist'),
+        (['empty'], r'empty: no file there ends in .*\.jpg .*\.png'),
+        (['empty/*.jpg'], r'empty/\*\.jpg: no file there ends in'),
+        (['notes.txt'], r'notes\.txt is neither a picture nor a video by its ending; known are .*\.jpg .*\.mp4'),
+        (['broken.mp4'], r'video broken\.mp4 cannot be opened or has no frame'),
+        (['77'], 'camera 77 cannot be opened'),
+        (['http://127.0.0.1:9/street.jpg'], r'street\.jpg cannot be read \(.*refused\); download it and give the file'),
+        (['http://127.0.0.1:9/walk.mp4'], r'walk\.mp4 cannot be opened; download it and give the file'),
+        (['http://[/street.jpg'], 'Invalid'),
+    ],
+)
+def test_mistakes(
+    given: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'empty').mkdir()
+    (tmp_path / 'notes.txt').write_text('hello')
+    (tmp_path / 'broken.mp4').write_bytes(b'hello' * 50)
+    with pytest.raises(UserError, match=message):
+        open_frames([write_picture(tmp_path / 'fine.png'), *given] if given else given)
+    assert capfd.readouterr() == ('', '')
+
+
+@pytest.mark.parametrize(
+    'chosen',
+    [dict(frame_first=-1), dict(frame_step=0), dict(frame_first=5, frame_last=4), dict(frame_last=-1)],
+)
+def test_frames_that_cannot_be(video: Path, chosen: dict) -> None:
+    with pytest.raises(UserError, match='no frames from'):
+        open_frames([video], **chosen)
+
+
+def test_frames_beyond_the_end(video: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match='has 24 frames, so none from number 24 on'):
+        open_frames([video], frame_first=FRAMES)
+    write_picture(tmp_path / 'a.png')
+    with pytest.raises(UserError, match='has 1 pictures, so none from number 1 on'):
+        open_frames([tmp_path], frame_first=1)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[str]:
+    """The address of a web server that shows ``tmp_path``."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def __init__(self, *args: object) -> None:
+            super().__init__(*args, directory=os.fspath(tmp_path))
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def guess_type(self, path: str) -> str:
+            return 'image/png' if path.endswith('photo') else super().guess_type(path)
+
+    with http.server.ThreadingHTTPServer(('127.0.0.1', 0), Handler) as running:
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield f'http://127.0.0.1:{running.server_port}'
+        running.shutdown()
+        thread.join()
+
+
+def test_urls(server: str, tmp_path: Path) -> None:
+    write_picture(tmp_path / 'street.png', 3)
+    write_picture(tmp_path / 'copy.png', 5).rename(tmp_path / 'photo')
+    write_video(tmp_path / 'walk.avi', 'XVID')
+    (tmp_path / 'broken.png').write_bytes(b'hello')
+    frames = open_frames([f'{server}/street.png?size=large', f'{server}/photo', f'{server}/walk.avi'])
+    found = list(frames)
+    assert [frame.name for frame in found[:3]] == ['street', 'photo', 'walk_000000000000']
+    assert [shown(frame) for frame in found] == [3, 5, *range(FRAMES)]
+    assert found[0].path == found[0].source == f'{server}/street.png?size=large'
+    with pytest.raises(UserError, match=f'picture {server}/broken.png is not a readable picture'):
+        list(open_frames(f'{server}/broken.png'))
+    with pytest.raises(UserError, match=r'none\.png cannot be read \(File not found\)'):
+        open_frames(f'{server}/none.png')
