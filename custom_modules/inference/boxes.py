@@ -1,0 +1,127 @@
+"""Where people are, for networks that look at one person: the whole picture, a file, or a detector of torchvision."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torchvision.models import detection, get_model, get_model_weights, list_models
+
+from ..errors import UserError
+from .frames import Frame
+
+_PERSON = 1  # of COCO's categories
+_FORMAT = 'a COCO annotation file, or a list of {"image_id" or "file_name": ..., "bbox": [x, y, w, h], "score": ...}'
+
+
+def whole_picture(frame: Frame) -> np.ndarray:
+    """(1, 5): one box around everything, x1, y1, x2, y2, score."""
+    height, width = frame.image.shape[:2]
+    return np.array([[0, 0, width, height, 1]], dtype=np.float32)
+
+
+class BoxFile:
+    """Boxes of a JSON file: COCO annotations, or a list such as detectors write for COCO.
+
+    Pictures are found by their file name without its ending (a video's frames by ``People.name``), else by the number
+    at its end, which is COCO's image id. Boxes of other categories than 1 are left out.
+
+    Raises:
+        UserError: when the file is missing or malformed.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._boxes: dict[str | int, list[list[float]]] = defaultdict(list)
+        try:
+            contents = json.loads(Path(path).read_text())
+        except OSError as error:
+            raise UserError(f'boxes {path} cannot be read ({error.strerror}); give {_FORMAT}') from error
+        except ValueError as error:
+            raise UserError(f'boxes {path} is not a JSON file ({error}); give {_FORMAT}') from error
+        try:
+            self._read(contents)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise UserError(f'boxes {path}: {type(error).__name__} {error}; give {_FORMAT}') from error
+
+    def _read(self, contents: dict | list) -> None:
+        names = {}
+        if isinstance(contents, dict):
+            names = {image['id']: image['file_name'] for image in contents['images']}
+            contents = contents['annotations']
+        for entry in contents:
+            if entry.get('category_id', _PERSON) != _PERSON:
+                continue
+            name = names.get(entry.get('image_id'), entry.get('file_name'))
+            key = Path(name).stem if name is not None else int(entry['image_id'])
+            x, y, width, height = map(float, entry['bbox'])
+            self._boxes[key].append([x, y, x + width, y + height, float(entry.get('score', 1))])
+
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """(N, 5) x1, y1, x2, y2, score; N is 0 for a picture that the file does not name."""
+        digits = re.search(r'\d+$', frame.name)
+        keys = [frame.name] + ([int(digits[0])] if digits else [])
+        found = next((self._boxes[key] for key in keys if key in self._boxes), [])
+        return np.array(found, dtype=np.float32).reshape(-1, 5)
+
+
+class PersonDetector:
+    """A detector of torchvision that was trained on COCO.
+
+    Args:
+        name: of the model in ``torchvision.models.detection``.
+        weights: its state dict's file; without it torchvision downloads it.
+        threshold: lowest score of a person.
+
+    Raises:
+        UserError: for an unknown name, weights that cannot be had, or weights of another model.
+    """
+
+    def __init__(
+        self,
+        name: str = 'fasterrcnn_mobilenet_v3_large_fpn',
+        weights: str | Path | None = None,
+        threshold: float = 0.5,
+        device: str | torch.device = 'cpu',
+    ) -> None:
+        if name not in list_models(detection):
+            raise UserError(f'torchvision has no detector {name!r}; give one of {", ".join(list_models(detection))}')
+        state = _downloaded(name) if weights is None else _read_weights(weights)
+        self._network = get_model(name, weights=None, weights_backbone=None).to(device).eval()
+        try:
+            self._network.load_state_dict(state)
+        except (RuntimeError, AttributeError, TypeError) as error:
+            raise UserError(f"{weights} are not the weights of torchvision's {name}") from error
+        self.threshold = threshold
+        self.device = device
+
+    @torch.inference_mode()
+    def __call__(self, frame: Frame) -> np.ndarray:
+        """(N, 5) x1, y1, x2, y2, score, best first."""
+        rgb = np.ascontiguousarray(frame.image[..., ::-1].transpose(2, 0, 1))
+        (found,) = self._network([torch.from_numpy(rgb).to(self.device).float() / 255])
+        kept = (found['labels'] == _PERSON) & (found['scores'] >= self.threshold)
+        return torch.column_stack([found['boxes'], found['scores']])[kept].cpu().numpy()
+
+
+def _downloaded(name: str) -> dict:
+    source = get_model_weights(name).DEFAULT
+    try:
+        return source.get_state_dict(check_hash=True)
+    except OSError as error:
+        raise UserError(
+            f'the weights of {name} cannot be downloaded ({error}); get {source.url} elsewhere and give the file with '
+            '--detector_weights'
+        ) from error
+
+
+def _read_weights(path: str | Path) -> dict:
+    if not Path(path).is_file():
+        raise UserError(f'detector weights {path} do not exist; give a .pth file of torchvision')
+    try:
+        return torch.load(path, map_location='cpu', weights_only=True)
+    except Exception as error:  # torch's readers fail as what they stumble over
+        raise UserError(f'{path} is not a readable file of weights; download it again') from error

@@ -1,0 +1,274 @@
+"""From pictures to people with any trained model: load once, call as often as you like."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.registry import init_default_scope
+from mmpose.datasets.datasets.utils import parse_pose_metainfo
+from mmpose.models import BottomupPoseEstimator
+from mmpose.registry import TRANSFORMS
+from mmpose.structures import PoseDataSample
+
+from ..datasets.transforms import ResizeToHeight
+from ..datasets.transforms.loading import read_picture
+from ..engine.config import load_config
+from ..errors import UserError
+from ..paf import part_candidates
+from .boxes import whole_picture
+from .drawing import image_to_map_matrix
+from .frames import Frame
+from .model import find_skeleton, load_model
+from .people import People
+
+# Pictures are there already.
+_LOADING = ('LoadPicture', 'LoadImage')
+# What OpenPose's flag of this name changes, as far as our decoders have it.
+_MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
+
+
+class Predictor:
+    """A trained model and the test pipeline of its config.
+
+    >>> predict = Predictor('configs/openpose_coco.py', 'work_dirs/openpose_coco/epoch_60.pth')
+    >>> people = predict('street.jpg')
+    >>> people.keypoints, people.keypoint_scores
+
+    Args:
+        config: the config that the model was trained with.
+        checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
+        boxes: for networks of single people, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
+            by default :func:`whole_picture`.
+        device: 'cpu', 'cuda', ...; by default a GPU where there is one.
+        batch_size: pictures, or for networks of single people their boxes, at a time.
+        options: ``key=value`` settings that override the config.
+        net_resolution: (w, h) that a picture is fitted into before the network sees it, -1 for any, as OpenPose's
+            option; only for networks of several people. The aspect is kept, the size padded to the stride.
+        scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
+            and average their maps; only for networks of several people.
+        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only for
+            networks of several people.
+        number_people_max: keep only so many people a picture, those with the best scores.
+        maps: also return the network's maps; only for networks of several people.
+        candidates: also return all peaks of each part; only for networks of several people.
+
+    Attributes:
+        sees_several: whether the network finds several people by itself.
+        skeleton: of the people.
+        net_resolution: (w, h) that pictures are fitted into, -1 for any; None for networks of single people.
+
+    Raises:
+        UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
+    """
+
+    def __init__(
+        self,
+        config: str | Path,
+        checkpoint: str | Path,
+        *,
+        boxes: Callable[[Frame], np.ndarray] | None = None,
+        device: str | torch.device | None = None,
+        batch_size: int = 8,
+        options: Sequence[str] = (),
+        net_resolution: tuple[int, int] | None = None,
+        scale_number: int | None = None,
+        scale_gap: float = 0.25,
+        maximize_positives: bool = False,
+        number_people_max: int | None = None,
+        maps: bool = False,
+        candidates: bool = False,
+    ) -> None:
+        cfg = load_config(config, options)
+        init_default_scope(cfg.get('default_scope', 'mmpose'))
+        device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        self._model = load_model(cfg, checkpoint).to(device).eval()
+        self.sees_several = isinstance(self._model, BottomupPoseEstimator)
+        bottom_up_only = dict(
+            net_resolution=net_resolution is not None,
+            scale_number=scale_number is not None,
+            maximize_positives=maximize_positives,
+            heatmaps=maps,
+            part_candidates=candidates,
+        )
+        if not self.sees_several and any(bottom_up_only.values()):
+            names = ', '.join(name for name, given in bottom_up_only.items() if given)
+            raise UserError(f'{config} is a network of single people: leave out {names}')
+        if self.sees_several and boxes is not None:
+            raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
+        dataset = cfg.test_dataloader.dataset
+        self.skeleton = find_skeleton(self._model, cfg)
+        self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
+        steps = _pipeline(dataset.pipeline, net_resolution)
+        self._transform = Compose(steps)
+        resizing = [step for step in steps if isinstance(step, ResizeToHeight)]
+        self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
+        if scale_number is not None:
+            self._model.test_cfg['scales'] = _scales(scale_number, scale_gap)
+        if maximize_positives:
+            codec = self._model.head.decoder
+            lower = {name: min(value, getattr(codec.settings, name)) for name, value in _MAXIMIZED.items()}
+            codec.settings = replace(codec.settings, **lower)
+        self._maps, self._candidates = maps, candidates
+        if maps or candidates:
+            self._model.test_cfg['output_maps'] = True
+        self._boxes = boxes or whole_picture
+        self._batch_size = batch_size
+        self._number_people_max = number_people_max
+
+    def __call__(self, pictures: object) -> People | Iterator[People]:
+        """The people in a picture, or those in each of several.
+
+        Args:
+            pictures: a picture, (H, W, 3) uint8 BGR or the path of its file; or any iterable of pictures, which is
+                read as far as the results are.
+
+        Raises:
+            UserError: when a file is missing or broken.
+        """
+        if isinstance(pictures, (str, Path, np.ndarray, Frame)):
+            return next(self(iter([pictures])))
+        frames = map(_as_frame, pictures, itertools.count())
+        return (people for _, people in self.stream(frames))
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, People]]:
+        """Each frame and its people, in order, as soon as a batch is full."""
+        waiting: list[tuple[Frame, list[dict]]] = []
+        count, shape = 0, None
+        for frame in frames:
+            samples = self._samples(frame)
+            # In a batch, pictures of different sizes would be padded, and their results depend on their company.
+            if waiting and shape != _shape(samples):
+                yield from self._people_of(waiting)
+                waiting, count = [], 0
+            waiting.append((frame, samples))
+            count, shape = count + max(len(samples), 1), _shape(samples)
+            if count >= self._batch_size:
+                yield from self._people_of(waiting)
+                waiting, count = [], 0
+        yield from self._people_of(waiting)
+
+    def _samples(self, frame: Frame) -> list[dict]:
+        """What the model is to see of a picture: all of it, or the box of each person."""
+        size = frame.image.shape[:2]
+        shared = dict(self._metainfo, img=frame.image, img_path=frame.path, img_shape=size, ori_shape=size, img_id=0)
+        if self.sees_several:
+            return [self._transform(dict(shared, id=0))]
+        return [
+            self._transform(
+                dict(shared, id=number, category_id=1, bbox=box[None, :4], bbox_score=box[4:].astype(np.float32))
+            )
+            for number, box in enumerate(self._boxes(frame).astype(np.float32))
+        ]
+
+    def _people_of(self, waiting: list[tuple[Frame, list[dict]]]) -> Iterator[tuple[Frame, People]]:
+        samples = [sample for _, samples in waiting for sample in samples]
+        results: list[PoseDataSample] = []
+        for start in range(0, len(samples), self._batch_size):
+            with torch.inference_mode():
+                results += self._model.test_step(pseudo_collate(samples[start : start + self._batch_size]))
+        position = 0
+        for frame, own in waiting:
+            yield frame, self._people(frame, results[position : position + len(own)])
+            position += len(own)
+
+    def _people(self, frame: Frame, results: list[PoseDataSample]) -> People:
+        count = len(self.skeleton.keypoints)
+        keypoints = _stacked(results, 'keypoints', (count, 2))
+        keypoint_scores = _stacked(results, 'keypoint_scores', (count,))
+        if self.sees_several:
+            scores = _stacked(results, 'bbox_scores', ())
+            boxes = _boxes_around(keypoints, keypoint_scores)
+        else:
+            boxes = _stacked(results, 'bboxes', (4,), of='gt_instances')
+            scores = _stacked(results, 'bbox_scores', (), of='gt_instances') * keypoint_scores.mean(axis=1)
+        best = np.arange(len(scores))
+        if self._number_people_max is not None:
+            best = np.sort(np.argsort(-scores, kind='stable')[: self._number_people_max])
+        people = People(
+            name=frame.name,
+            image_size=(frame.image.shape[1], frame.image.shape[0]),
+            skeleton=self.skeleton,
+            keypoints=keypoints[best],
+            keypoint_scores=keypoint_scores[best],
+            scores=scores[best],
+            boxes=boxes[best],
+            path=frame.path,
+            frame_number=frame.number,
+        )
+        if self._maps or self._candidates:
+            self._add_maps(people, results[0])
+        return people
+
+    def _add_maps(self, people: People, result: PoseDataSample) -> None:
+        fields = result.pred_fields
+        heatmaps, pafs = fields.heatmaps.float().cpu().numpy(), fields.pafs.float().cpu().numpy()
+        if self._candidates:
+            codec = self._model.head.decoder
+            people.candidates = part_candidates(heatmaps, self.skeleton, codec.stride, codec.settings)
+            for rows in people.candidates:
+                scale, center = np.array(result.input_scale), np.array(result.input_center)
+                rows[:, :2] = rows[:, :2] / result.input_size * scale + center - scale / 2
+        if self._maps:
+            people.heatmaps, people.pafs = heatmaps, pafs
+            size = heatmaps.shape[:0:-1]
+            people.image_to_map = image_to_map_matrix(result.input_size, result.input_scale, result.input_center, size)
+
+
+def _pipeline(pipeline: Sequence[dict], net_resolution: tuple[int, int] | None) -> list:
+    """The steps after loading, with another resolution."""
+    steps = []
+    for step in pipeline:
+        kind = TRANSFORMS.get(step['type']) if isinstance(step['type'], str) else step['type']
+        if kind.__name__ in _LOADING:
+            continue
+        if kind is ResizeToHeight and net_resolution is not None:
+            width, height = (None if size == -1 else size for size in net_resolution)
+            step = dict(step, width=width, height=height)
+        steps.append(TRANSFORMS.build(step))
+    return steps
+
+
+def _scales(number: int, gap: float) -> tuple[float, ...]:
+    scales = tuple(1 - index * gap for index in range(number))
+    if not scales or scales[-1] <= 0:
+        raise UserError(
+            f'scale_number {number} with scale_gap {gap} ends at a size of {scales[-1:]}: lower one of them'
+        )
+    return scales
+
+
+def _shape(samples: list[dict]) -> torch.Size | None:
+    return samples[0]['inputs'].shape if samples else None
+
+
+def _as_frame(picture: object, number: int) -> Frame:
+    if isinstance(picture, Frame):
+        return picture
+    if isinstance(picture, np.ndarray):
+        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
+            raise UserError(f'a picture is (H, W, 3) uint8, BGR, not {picture.shape} {picture.dtype}')
+        return Frame(image=picture, name=f'{number:012d}', path='', number=number, source='')
+    return Frame(read_picture(str(picture)), Path(picture).stem, str(picture), None, str(picture))
+
+
+def _stacked(
+    results: list[PoseDataSample], name: str, shape: tuple[int, ...], of: str = 'pred_instances'
+) -> np.ndarray:
+    """(P, ...) float32, a field of all results' people."""
+    values = [result.get(of)[name] for result in results]
+    arrays = [np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value, np.float32) for value in values]
+    return np.concatenate([np.empty((0, *shape), np.float32), *arrays])
+
+
+def _boxes_around(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """(P, 4) x1, y1, x2, y2 of the parts found."""
+    found = (scores > 0)[..., None]
+    low = np.where(found, keypoints, np.inf).min(axis=1)
+    high = np.where(found, keypoints, -np.inf).max(axis=1)
+    return np.concatenate([low, high], axis=1).astype(np.float32)

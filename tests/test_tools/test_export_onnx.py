@@ -1,0 +1,38 @@
+"""From a checkpoint to an ONNX file by the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+import torch
+from command_lines import TOOLS, only_error, run_tool
+from mmpose.registry import MODELS
+
+from custom_modules.engine.config import load_config
+
+CONFIG = TOOLS.parent / 'configs/lite0_simcc_coco.py'
+
+
+def test_export(tmp_path: Path) -> None:
+    """The file lies beside the checkpoint, and what is printed of it is so."""
+    checkpoint = tmp_path / 'epoch_1.pth'
+    torch.save(dict(state_dict=MODELS.build(load_config(CONFIG).model).state_dict()), checkpoint)
+    result = run_tool('export_onnx.py', CONFIG, checkpoint, cwd=tmp_path)
+    path = tmp_path / 'epoch_1.onnx'
+    assert sorted(tmp_path.iterdir()) == [path, checkpoint]
+    lines = result.stdout.splitlines()
+    assert lines[:3] == [
+        'in  inputs (batch, 3, 256, 192)',
+        'out simcc_x (batch, 17, 384)',
+        'out simcc_y (batch, 17, 512)',
+    ]
+    assert str(path) in lines[-1]
+    assert result.stderr == ''
+    onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+
+
+def test_a_missing_checkpoint(tmp_path: Path) -> None:
+    result = run_tool('export_onnx.py', CONFIG, 'none.pth', cwd=tmp_path, status=2)
+    assert 'none.pth does not exist' in only_error(result.stderr)
+    assert not list(tmp_path.iterdir())
