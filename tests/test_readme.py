@@ -54,7 +54,8 @@ def test_make_targets_exist() -> None:
 
 def test_the_plug_in_of_the_readme_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both code blocks, written to files as the README says, train a step."""
-    head, config = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+    section = README.split('## Writing a plug-in')[1]
+    head, config = re.findall(r'```python\n(.*?)```', section, re.DOTALL)
     project = tmp_path / 'projects/mine'
     (project / 'configs').mkdir(parents=True)
     (project / 'head.py').write_text(head)

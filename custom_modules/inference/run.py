@@ -1,0 +1,86 @@
+"""From frames to files: reading, the network and writing side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from .frames import Frame, Frames
+from .overlap import BackgroundWriter, prefetched
+from .people import People
+from .predictor import Predictor
+from .smoothing import OneEuroSmoother
+from .tracking import Tracker
+
+# Frames read ahead, and results waiting to be written: enough to even out, little memory.
+_AHEAD = 4
+_USUAL_FPS = 30.0
+
+
+def run(
+    predictor: Predictor,
+    frames: Frames,
+    writers: Sequence[object],
+    tracking: bool = False,
+    smoothing: bool = False,
+) -> int:
+    """Predict all frames and hand the people to the writers, with a bar of progress.
+
+    After Ctrl-C or an error, what was predicted is written and every file is finished.
+
+    Args:
+        writers: context managers with ``write(people, image)``.
+        tracking: give people ids that last through an input: a video, or a folder in the order of its pictures.
+        smoothing: filter the tracked people's parts over time.
+
+    Returns:
+        How many frames there were.
+    """
+    count = 0
+    with ExitStack() as stack:
+        for writer in writers:
+            stack.enter_context(writer)
+
+        def write(people: People, frame: Frame) -> None:
+            for writer in writers:
+                writer.write(people, frame.image)
+
+        background = stack.enter_context(BackgroundWriter(write, _AHEAD))
+        results = predictor.stream(prefetched(frames, _AHEAD))
+        if tracking or smoothing:
+            results = _tracked(results, frames, predictor, smoothing)
+        for frame, people in _with_progress(results, frames.length):
+            background.write(people, frame)
+            count += 1
+    return count
+
+
+def _tracked(
+    results: Iterable[tuple[Frame, People]], frames: Frames, predictor: Predictor, smoothing: bool
+) -> Iterator[tuple[Frame, People]]:
+    source: tuple[str, str] | None = None
+    steps: list[Callable[[People], People]] = []
+    for frame, people in results:
+        if source != (source := (frame.source, frame.path if frame.number is not None else '')):
+            steps = [Tracker(predictor.skeleton)]
+            if smoothing:
+                video = frames.videos.get(frame.path)
+                steps.append(OneEuroSmoother((video and video.fps) or _USUAL_FPS))
+        for step in steps:
+            people = step(people)
+        yield frame, people
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f'{task.finished_speed or task.speed or 0:.1f} frames/s')
+
+
+def _with_progress(results: Iterable, length: int | None) -> Iterator:
+    columns = (TextColumn('predict'), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        yield from progress.track(results, total=length)

@@ -1,0 +1,175 @@
+"""The prediction command, as a user runs it: pictures, a video, mistakes, Ctrl-C."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from command_lines import command, only_error, run_tool
+from mmpose.registry import MODELS
+
+from custom_modules.engine.config import load_config
+
+CONFIGS = Path(__file__).resolve().parents[2] / 'configs/demo'
+SIZE = (64, 48)  # of the pictures, w and h
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoints of random weights, three pictures, a video of six frames and boxes."""
+    folder = tmp_path_factory.mktemp('predict')
+    torch.manual_seed(0)
+    for name in ('openpose', 'resnet18_regression'):
+        model = MODELS.build(load_config(CONFIGS / f'{name}_generated.py').model)
+        torch.save(dict(state_dict=model.state_dict(), meta=dict()), folder / f'{name}.pth')
+    rng = np.random.default_rng(0)
+    (folder / 'pictures').mkdir()
+    for name in ('a', 'b', 'c'):
+        cv2.imwrite(str(folder / f'pictures/{name}.png'), rng.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8))
+    video = cv2.VideoWriter(str(folder / 'walk.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5.0, SIZE)
+    for _ in range(6):
+        video.write(rng.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8))
+    video.release()
+    boxes = [dict(file_name='a.png', bbox=[0, 0, 20, 40], score=0.5), dict(file_name='a.png', bbox=[30, 0, 20, 40])]
+    (folder / 'boxes.json').write_text(json.dumps(boxes))
+    return folder
+
+
+def predict(folder: Path, model: str, *args: object, status: int = 0) -> subprocess.CompletedProcess:
+    return run_tool(
+        'predict.py', CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args, cwd=folder, status=status
+    )
+
+
+def test_pictures_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
+    out = dict(write_images='i', write_json='j', write_heatmaps='h', write_maps='m')
+    flags = [part for option, name in out.items() for part in (f'--{option}', tmp_path / name)]
+    files = ['--write_coco_json', tmp_path / 'coco.json', '--write_csv', tmp_path / 'people.csv']
+    files += ['--write_video', tmp_path / 'all.mp4']
+    predict(folder, 'openpose', 'pictures', *flags, *files, '--part_candidates', '--net_resolution', '-1x64')
+    assert {path.name for path in (tmp_path / 'i').iterdir()} == {f'{name}_rendered.png' for name in 'abc'}
+    assert {path.name for path in (tmp_path / 'h').iterdir()} == {
+        f'{name}_{kind}.jpg' for name in 'abc' for kind in ('heatmaps', 'pafs')
+    }
+    assert {path.name for path in (tmp_path / 'm').iterdir()} == {f'{name}_maps.npz' for name in 'abc'}
+    for name in 'abc':
+        contents = json.loads((tmp_path / f'j/{name}_keypoints.json').read_text())
+        assert contents['version'] == 1.3
+        assert len(contents['part_candidates'][0]) == 18
+    assert isinstance(json.loads((tmp_path / 'coco.json').read_text()), list)
+    assert (tmp_path / 'people.csv').read_text().startswith('name,track_id,score')
+    assert cv2.VideoCapture(str(tmp_path / 'all.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == 3
+
+
+def test_boxes_of_single_people(folder: Path, tmp_path: Path) -> None:
+    args = ['pictures', '--boxes', 'boxes.json', '--write_csv', tmp_path / 'people.csv', '--number_people_max', 5]
+    predict(folder, 'resnet18_regression', *args)
+    rows = list(csv.DictReader((tmp_path / 'people.csv').open()))
+    assert [(row['name'], float(row['x1']), float(row['x2'])) for row in rows] == [('a', 0, 20), ('a', 30, 50)]
+    assert [float(row['score']) for row in rows] == [0.5, 1]  # coordinates have no scores of their own
+
+
+def test_video_is_drawn_tracked_and_as_long_as_it_was(folder: Path, tmp_path: Path) -> None:
+    args = ['walk.avi', '--out-dir', tmp_path, '--write_json', tmp_path / 'json', '--smoothing']
+    predict(folder, 'resnet18_regression', *args, '--frame_first', 1, '--frame_last', 5, '--frame_step', 2)
+    names = sorted(path.name for path in (tmp_path / 'json').iterdir())
+    assert names == [f'walk_{number:012d}_keypoints.json' for number in (1, 3, 5)]
+    for name in names:
+        (person,) = json.loads((tmp_path / 'json' / name).read_text())['people']
+        assert person['person_id'] != [-1]
+    video = cv2.VideoCapture(str(tmp_path / 'walk_rendered.mp4'))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    assert video.get(cv2.CAP_PROP_FPS) == 2.5
+    assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == SIZE
+
+
+def test_a_broken_picture_costs_only_itself(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / 'in').mkdir()
+    (tmp_path / 'in/bad.png').write_bytes(b'no picture')
+    (tmp_path / 'in/good.png').write_bytes((folder / 'pictures/a.png').read_bytes())
+    result = predict(folder, 'openpose', tmp_path / 'in', '--write_json', tmp_path / 'out', status=2)
+    message = only_error(result.stderr)
+    assert '1 pictures were left out' in message
+    assert 'bad.png' in message
+    assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good_keypoints.json']
+
+
+@pytest.mark.parametrize(
+    ('model', 'args', 'words'),
+    [
+        ('openpose', ['nowhere.jpg', '--out-dir', 'o'], ['nowhere.jpg does not exist']),
+        ('openpose', ['pictures', '--out-dir', 'o', '--boxes', 'boxes.json'], ['finds people by itself', 'boxes']),
+        (
+            'resnet18_regression',
+            ['pictures', '--out-dir', 'o', '--boxes', 'none.json'],
+            ['none.json', 'cannot be read'],
+        ),
+        ('resnet18_regression', ['pictures', '--write_maps', 'o'], ['network of single people', 'heatmaps']),
+        (
+            'resnet18_regression',
+            ['pictures', '--out-dir', 'o', '--boxes', 'detector', '--detector_weights', 'boxes.json'],
+            ['boxes.json is not a readable file of weights'],
+        ),
+    ],
+)
+def test_mistakes(model: str, args: list[str], words: list[str], folder: Path) -> None:
+    message = only_error(predict(folder, model, *args, status=2).stderr)
+    assert all(word in message for word in words), message
+    assert not (folder / 'o').exists()
+
+
+@pytest.mark.parametrize(
+    ('args', 'words'),
+    [
+        ([], 'nothing to write'),
+        (['--out-dir', 'o', '--net_resolution', '-1x-1'], "'-1x-1' is no size"),
+        (['--out-dir', 'o', '--number_people_max', '0'], "'0' is not a whole number"),
+        (['--out-dir', 'o', '--part_candidates'], '--part_candidates needs --write_json'),
+    ],
+)
+def test_impossible_options(args: list[str], words: str, folder: Path) -> None:
+    assert words in predict(folder, 'openpose', 'pictures', *args, status=2).stderr
+
+
+def test_interrupted_files_are_whole(folder: Path, tmp_path: Path) -> None:
+    """Ctrl-C in the middle of a long input leaves whole JSON, a table and a playable video."""
+    video = cv2.VideoWriter(str(tmp_path / 'long.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5.0, SIZE)
+    for _ in range(3000):
+        video.write(np.zeros((*SIZE[::-1], 3), np.uint8))
+    video.release()
+    args = [
+        'long.avi',
+        '--out-dir',
+        'o',
+        '--write_json',
+        'o/json',
+        '--write_coco_json',
+        'o/coco.json',
+        '--batch_size',
+        1,
+    ]
+    line = command(
+        'predict.py', CONFIGS / 'resnet18_regression_generated.py', folder / 'resnet18_regression.pth', *args
+    )
+    process = subprocess.Popen(line, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.glob('o/json/*'))) < 5:
+        assert process.poll() is None
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=120)
+    assert process.returncode == 130, stderr
+    assert 'Traceback' not in stderr
+    files = list(tmp_path.glob('o/json/*'))
+    assert 5 <= len(files) < 3000
+    for path in files:
+        json.loads(path.read_text())
+    assert len(json.loads((tmp_path / 'o/coco.json').read_text())) == len(files)
+    assert cv2.VideoCapture(str(tmp_path / 'o/long_rendered.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == len(files)
