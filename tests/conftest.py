@@ -6,11 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
 
 from custom_modules.datasets.generated import generate_coco
 from custom_modules.datasets.generated_flic import generate_flic
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+if 'PYTEST_XDIST_WORKER' in os.environ:
+    # Threads of several processes wait for each other; the tools that tests run obey the variable.
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope='session')

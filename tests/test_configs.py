@@ -34,7 +34,14 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
 
-@pytest.fixture(params=BOTTOM_UP, ids=name_of)
+# The full network once; the other is the same but for its input and the order of its channels.
+@pytest.fixture(
+    params=[
+        pytest.param(path, marks=pytest.mark.slow) if path.stem == 'openpose_coco_released' else path
+        for path in BOTTOM_UP
+    ],
+    ids=name_of,
+)
 def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     """The config, on drawn people instead of a dataset, from random weights."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))

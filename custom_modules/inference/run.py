@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
@@ -53,10 +55,39 @@ def run(
         results = predictor.stream(prefetched(frames, _AHEAD))
         if tracking or smoothing:
             results = _tracked(results, frames, predictor, smoothing)
+        check_interrupt = stack.enter_context(_interrupted_between_frames())
         for frame, people in _with_progress(results, frames.length):
             background.write(people, frame)
             count += 1
+            check_interrupt()
     return count
+
+
+@contextmanager
+def _interrupted_between_frames() -> Iterator[Callable[[], None]]:
+    """Ctrl-C takes effect where the function yielded here is called, because an exception in the middle of some library
+    can get lost. Pressed again it takes effect at once.
+    """
+    pressed = False
+
+    def note(*_: object) -> None:
+        nonlocal pressed
+        if pressed:
+            raise KeyboardInterrupt
+        pressed = True
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield check  # only the main thread gets signals
+        return
+    previous = signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 def _tracked(
@@ -77,7 +108,7 @@ def _tracked(
 
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
-        return Text(f'{task.finished_speed or task.speed or 0:.1f} frames/s')
+        return Text(f'{task.completed / task.elapsed:.1f} frames/s' if task.elapsed else '')
 
 
 def _with_progress(results: Iterable, length: int | None) -> Iterator:

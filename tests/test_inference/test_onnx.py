@@ -15,6 +15,7 @@ from mmengine.dataset import pseudo_collate
 from mmpose.models import ResNet
 from mmpose.registry import DATASETS, MODELS
 
+from custom_modules.datasets.transforms import ResizeToHeight
 from custom_modules.engine.config import load_config
 from custom_modules.errors import UserError
 from custom_modules.inference import onnx_export
@@ -50,6 +51,9 @@ def small(path: Path) -> Config:
         if 'num_stages' in part.head:
             part.head.num_stages = 2  # the others are like the second
     model.test_cfg = dict(model.get('test_cfg', {}), flip_test=True)
+    for step in config.test_dataloader.dataset.pipeline:
+        if step.type is ResizeToHeight:
+            step.height = 96
     return config
 
 

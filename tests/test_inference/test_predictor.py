@@ -18,9 +18,9 @@ from custom_modules.datasets.flic import FlicDataset
 from custom_modules.engine import launch
 from custom_modules.engine.config import load_config
 from custom_modules.errors import UserError
+from custom_modules.inference import Predictor
 from custom_modules.inference.boxes import BoxFile, PersonDetector
 from custom_modules.inference.frames import Frame
-from custom_modules.inference.predictor import Predictor
 from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18
 
 CONFIGS = Path(__file__).resolve().parents[2] / 'configs'

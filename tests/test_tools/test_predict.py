@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import runpy
 import signal
 import subprocess
 import time
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from command_lines import command, only_error, run_tool
+from command_lines import TOOLS, command, only_error, run_tool
 from mmpose.registry import MODELS
 
 from custom_modules.engine.config import load_config
@@ -120,8 +121,22 @@ def test_a_broken_picture_costs_only_itself(folder: Path, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_mistakes(model: str, args: list[str], words: list[str], folder: Path) -> None:
-    message = only_error(predict(folder, model, *args, status=2).stderr)
+def test_mistakes(
+    model: str,
+    args: list[str],
+    words: list[str],
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """In this process, which has imported all already."""
+    line = ['predict.py', CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args]
+    monkeypatch.setattr('sys.argv', [str(part) for part in line])
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(TOOLS / 'predict.py'), run_name='__main__')
+    assert left.value.code == 2
+    message = only_error(capsys.readouterr().err)
     assert all(word in message for word in words), message
     assert not (folder / 'o').exists()
 

@@ -1,0 +1,66 @@
+"""DeepPose's AlexNet cascade on FLIC for CPUs: batch norm, L1 loss, AdamW, later stages at 96 pixels."""
+
+from mmengine.config import read_base
+from mmengine.optim import CosineAnnealingLR, LinearLR
+from mmpose.models import L1Loss, RegressionHead
+from torch.optim import AdamW
+
+from custom_modules.codecs import DeepPoseLabel
+from custom_modules.engine import GuardedOptimWrapper
+from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
+
+with read_base():
+    from ._base_.deeppose_flic import *
+
+
+def stage(size: int, **settings) -> dict:
+    return dict(
+        input_size=size,
+        backbone=dict(type=DeepPoseAlexNet, batch_norm=True, dropout=0.1),
+        head=dict(
+            type=RegressionHead,
+            in_channels=4096,
+            num_joints=10,
+            loss=dict(type=L1Loss, use_target_weight=True),
+            decoder=dict(type=DeepPoseLabel, input_size=(size, size)),
+        ),
+        scale=(0.85, 1.2),
+        rotation=15.0,
+        **settings,
+    )
+
+
+model = dict(
+    type=DeepPoseCascade,
+    data_preprocessor=data_preprocessor,
+    stages=[stage(220, shift=0.05), stage(96, side=1.4), stage(96, side=1.0)],
+    test_cfg=dict(flip_test=True),
+)
+del stage
+optim_wrapper = dict(
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-2, fused=True),
+    # Adam moves every weight alike, and these sum thousands of inputs.
+    paramwise_cfg=dict(custom_keys={'fully_connected': dict(lr_mult=0.1)}),
+    clip_grad=dict(max_norm=1.0),
+)
+# Not one cycle, which knows no group's own rate.
+param_scheduler = [
+    dict(type=LinearLR, start_factor=0.04, begin=0, end=1, by_epoch=True, convert_to_iter_based=True),
+    dict(type=CosineAnnealingLR, begin=1, end=6, T_max=5, by_epoch=True, convert_to_iter_based=True),
+]
+train_cfg.update(max_epochs=6, val_interval=2)
+default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
+train_dataloader.update(batch_size=16)
+# Ten crops a person.
+later = {
+    'train_dataloader.batch_size': 8,
+    'train_cfg.max_epochs': 1,
+    'train_cfg.val_interval': 1,
+    'param_scheduler.0.end': 0.2,
+    'param_scheduler.1.begin': 0.2,
+    'param_scheduler.1.end': 1,
+    'param_scheduler.1.T_max': 0.8,
+}
+train_stages = [dict(), later, later]
+del later
