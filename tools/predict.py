@@ -129,7 +129,7 @@ def main() -> None:
         count = predict(args, unreadable)
         print(f'{count} frames' if count != 1 else '1 frame', file=sys.stderr)
         if unreadable:
-            raise UserError(f'{len(unreadable)} pictures were left out; the first: {unreadable[0]}')
+            raise UserError(f'left out {len(unreadable)} of the pictures; the first: {unreadable[0]}')
 
 
 def predict(args: argparse.Namespace, unreadable: list) -> int:

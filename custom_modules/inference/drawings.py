@@ -20,8 +20,11 @@ def draw(image: np.ndarray, people: People, threshold: float) -> np.ndarray:
     """A copy of the picture (H, W, 3) with the people and, where they are tracked, their ids."""
     canvas = draw_people(image, people.keypoints, people.keypoint_scores, people.skeleton, threshold)
     if people.track_ids is not None:
-        for (left, top, *_), number in zip(people.boxes, people.track_ids, strict=True):
-            place = (int(left), max(int(top) - 4, 12))
+        for parts, scores, number in zip(people.keypoints, people.keypoint_scores, people.track_ids, strict=True):
+            if not (scores > 0).any():
+                continue
+            x, y = parts[scores > 0][parts[scores > 0, 1].argmin()]
+            place = (int(x) - 6, max(int(y) - 10, 12))
             for thickness, color in ((3, (0, 0, 0)), (1, (255, 255, 255))):
                 cv2.putText(canvas, str(number), place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, color, thickness, cv2.LINE_AA)
     return canvas

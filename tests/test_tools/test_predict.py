@@ -98,7 +98,7 @@ def test_a_broken_picture_costs_only_itself(folder: Path, tmp_path: Path) -> Non
     (tmp_path / 'in/good.png').write_bytes((folder / 'pictures/a.png').read_bytes())
     result = predict(folder, 'openpose', tmp_path / 'in', '--write_json', tmp_path / 'out', status=2)
     message = only_error(result.stderr)
-    assert '1 pictures were left out' in message
+    assert 'left out 1 of the pictures' in message
     assert 'bad.png' in message
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good_keypoints.json']
 
