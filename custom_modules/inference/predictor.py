@@ -86,8 +86,7 @@ class Predictor:
     ) -> None:
         cfg = load_config(config, options)
         init_default_scope(cfg.get('default_scope', 'mmpose'))
-        device = torch.device(device or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        self._model = load_model(cfg, checkpoint).to(device).eval()
+        self._model = load_model(cfg, checkpoint).to(_device(device)).eval()
         self.sees_several = isinstance(self._model, BottomupPoseEstimator)
         bottom_up_only = dict(
             net_resolution=net_resolution is not None,
@@ -218,6 +217,16 @@ class Predictor:
             people.heatmaps, people.pafs = heatmaps, pafs
             size = heatmaps.shape[:0:-1]
             people.image_to_map = image_to_map_matrix(result.input_size, result.input_scale, result.input_center, size)
+
+
+def _device(given: str | torch.device | None) -> torch.device:
+    try:
+        device = torch.device(given or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        torch.empty(0, device=device)
+    except (AssertionError, RuntimeError) as error:  # the first from builds without CUDA
+        reason = str(error).splitlines()[0]
+        raise UserError(f"device {given} cannot be used ({reason}); give 'cpu', or leave it out") from error
+    return device
 
 
 def _pipeline(pipeline: Sequence[dict], net_resolution: tuple[int, int] | None) -> list:

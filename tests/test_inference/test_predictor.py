@@ -214,6 +214,12 @@ def test_arrays_that_are_no_pictures(picture: np.ndarray, openpose: Path) -> Non
         Predictor(OPENPOSE, openpose)(picture)
 
 
+@pytest.mark.parametrize('device', ['toaster', 'cuda:99'])
+def test_devices_that_are_not_there(device: str, openpose: Path) -> None:
+    with pytest.raises(UserError, match=f'device {device} cannot be used'):
+        Predictor(OPENPOSE, openpose, device=device)
+
+
 def frame(name: str) -> Frame:
     return Frame(np.zeros((4, 4, 3), np.uint8), name, name, None, name)
 
