@@ -455,7 +455,7 @@ def test_the_greedy_choice_is_nearly_the_best(
         people_whole_with_the_best=whole[best_choice] / 100,
     )
     for name, value in results.items():
-        record_property(name, value)
+        record_property(name, float(value))
     print(', '.join(f'{name} {value:.4f}' for name, value in results.items()))
     assert chosen > 0.8 * 5 * 20 * len(OPENPOSE18.limbs)
     assert 0.99 <= score / best_score <= 1 + 1e-9
