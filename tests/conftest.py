@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections import OrderedDict
 from pathlib import Path
 
 import pytest
 import torch
+from mmengine.logging import MMLogger
 
 from custom_modules.datasets.generated import generate_coco
 from custom_modules.datasets.generated_flic import generate_flic
@@ -17,6 +19,12 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
     # Threads of several processes wait for each other; the tools that tests run obey the variable.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Loggers of runs in this process write to the error stream of the test that made them, which is closed later."""
+    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
 
 
 @pytest.fixture(scope='session')

@@ -165,7 +165,8 @@ class PredictionWatchHook(Hook):
         names = loop.dataloader.dataset.metainfo['keypoint_id2name']
         warning = explain(statistics, [names[joint] for joint in range(truth.shape[1])])
         if warning:
-            runner.logger.warning(warning)
+            # MMEngine's logger leaves out a warning that repeats another word for word.
+            runner.logger.warning(f'{warning} (iteration {runner.iter})')
 
 
 def _is_one_person(sample: PoseDataSample) -> bool:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from command_lines import only_error, run_tool
-from mmengine.logging import MMLogger
 from mmpose.registry import TRANSFORMS
 
 from custom_modules.engine import launch
@@ -23,8 +21,6 @@ Mistake = Callable[..., str]
 @pytest.fixture
 def mistake(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Mistake:
     """Calls a function as a command line would; expects a mistake and returns its line."""
-    # Loggers of earlier tests would write to what was the error output then.
-    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
 
     def call(function: Callable, *args: object, **kwargs: object) -> str:
         with pytest.raises(SystemExit) as stop, report_errors():

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.error
-from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from command_lines import run_tool
-from mmengine.logging import MMLogger
 from mmpose.registry import DATASETS
 from torchvision.models import resnet18
 
@@ -34,7 +32,6 @@ SMALL = [
 @pytest.fixture(autouse=True)
 def data(generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Drawn people under both names."""
-    monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     return generated_data
 
