@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -80,6 +80,15 @@ def message_of(error: UserError) -> str:
     if text.startswith('Caught UserError in '):
         text = _TRACEBACK_MESSAGE.split(text)[-1]
     return ' '.join(text.split())
+
+
+def count_and_name(problems: Mapping[str, Collection[str]]) -> str:
+    """By kind of problem the names affected, as '2 missing (a, b), 9 unexpected (c, d, e, ...)'; '' without any."""
+    return ', '.join(f'{len(names)} {kind} ({first_names(names)})' for kind, names in problems.items() if names)
+
+
+def first_names(names: Collection[str], count: int = 3) -> str:
+    return ', '.join(map(str, list(names)[:count])) + (', ...' if len(names) > count else '')
 
 
 def local_rank() -> int:

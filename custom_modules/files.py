@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError, make_folder
+from .errors import UserError, make_folder
 
 
 def six_digits(values: np.ndarray) -> list[float]:

@@ -11,19 +11,11 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, METRICS, MODELS
+from shipped_configs import CONFIGS, REPOSITORY
 
 from custom_modules.engine import NextStageHook
 from custom_modules.engine.config import override
 from custom_modules.models import DeepPoseAlexNet
-
-REPOSITORY = Path(__file__).resolve().parents[1]
-CONFIGS = [
-    path
-    for folder in ('configs', 'projects/*/configs')
-    for path in sorted(REPOSITORY.glob(f'{folder}/**/*.py'))
-    if '_base_' not in path.parts
-]
-
 
 CASCADES = [path for path in CONFIGS if 'deeppose' in path.name]
 TOP_DOWN = [path for path in CONFIGS if path.name.startswith(('simplepose', 'resnet18', 'lite0'))]

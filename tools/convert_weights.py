@@ -7,7 +7,6 @@ python tools/test.py configs/openpose_coco_released.py openpose_released.pth
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,18 +114,15 @@ def save(contents: dict, dest: Path) -> None:
     """Write a checkpoint, all of it or nothing."""
     import torch
 
-    from custom_modules.errors import UserError, make_folder
+    from custom_modules.errors import make_folder
+    from custom_modules.files import write_whole
+
+    def write(path: Path) -> None:
+        with path.open('wb') as file:  # given a path, PyTorch raises other errors than the system's
+            torch.save(contents, file)
 
     make_folder(dest.parent)
-    unfinished = Path(f'{dest}.unfinished')
-    try:
-        with unfinished.open('wb') as file:
-            torch.save(contents, file)
-        os.replace(unfinished, dest)
-    except OSError as error:
-        raise UserError(f'cannot write {dest}: {error.strerror}') from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_whole(dest, write)
 
 
 if __name__ == '__main__':

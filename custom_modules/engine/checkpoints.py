@@ -17,7 +17,7 @@ from mmengine.runner import CheckpointLoader
 from torch import nn
 
 from ..compat import TRUST_VARIABLE, UnsafeCheckpointError
-from ..errors import UserError
+from ..errors import UserError, count_and_name
 from .wrapping import unwrapped
 
 _ZIP_START = b'PK\x03\x04'
@@ -106,19 +106,11 @@ def check_state_dict(model: nn.Module, checkpoint: dict, path: str | Path) -> No
     result = model.load_state_dict(source, strict=False)
     missing = [name for name in result.missing_keys if name not in misshapen and 'num_batches_tracked' not in name]
     unexpected = [name for name in result.unexpected_keys if not name.startswith('data_preprocessor.')]
-    problems = [
-        f'{len(names)} {kind} ({_first_names(names)})'
-        for kind, names in (
-            ('missing', missing),
-            ('unexpected', unexpected),
-            ('of another shape', misshapen),
-        )
-        if names
-    ]
+    problems = count_and_name({'missing': missing, 'unexpected': unexpected, 'of another shape': misshapen})
     if problems:
         raise UserError(
             f'checkpoint {path} does not fit this config (model {type(model).__name__}): '
-            f'of {len(own)} tensors {", ".join(problems)}: use the config it was trained with'
+            f'of {len(own)} tensors {problems}: use the config it was trained with'
         )
 
 
@@ -167,7 +159,3 @@ class DataOnlyHook(Hook):
 
 def _damaged(path: str | Path) -> str:
     return f'{path} is damaged or not a checkpoint: give a .pth file that training wrote'
-
-
-def _first_names(names: list[str], count: int = 3) -> str:
-    return ', '.join(names[:count]) + (', ...' if len(names) > count else '')

@@ -20,6 +20,7 @@ from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from ..errors import UserError, local_rank, make_folder
+from ..files import write_whole
 from .amp import BFloat16OptimWrapper
 from .checkpoints import CheckpointMatchHook, check_checkpoint_file, latest_checkpoint
 from .config import load_config
@@ -291,9 +292,8 @@ def add_pictures(cfg: Config, folder: str | Path, maps: bool) -> None:
 @master_only
 def write_metrics(metrics: dict[str, float], path: str | Path) -> None:
     """Write the metrics as JSON, in a file that appears complete or not at all."""
-    unfinished = Path(f'{path}.unfinished')
-    unfinished.write_text(json.dumps(_plain(metrics), indent=2) + '\n')
-    os.replace(unfinished, path)
+    contents = json.dumps(_plain(metrics), indent=2) + '\n'
+    write_whole(Path(path), lambda unfinished: unfinished.write_text(contents))
 
 
 def _plain(value: Any) -> Any:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import StreamedFile, six_digits
 from ..skeletons import COCO17
-from .files import StreamedFile, six_digits
 from .openpose_json import converted_people
 from .people import People
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..files import StreamedFile, six_digits
 from ..skeletons import Skeleton
-from .files import StreamedFile, six_digits
 from .people import People
 
 
@@ -22,7 +22,7 @@ class CsvTable:
     ``<part>_score``. Coordinates are the picture's pixels, integers at pixel centres; a missing part is 0, 0, 0. A
     picture without people has no row.
 
-    The file has its name once it is whole: see :class:`~.files.StreamedFile`.
+    The file has its name once it is whole: see :class:`~custom_modules.files.StreamedFile`.
 
     Raises:
         UserError: when the file cannot be written.

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from ..errors import make_folder
+from ..files import write_whole
 from .drawing import draw_people
-from .files import write_whole
 from .frames import Frames
 from .people import People
 from .video_file import VideoFile

@@ -6,7 +6,6 @@ import glob
 import http.client
 import os
 import re
-import tempfile
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -14,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NoReturn
 
-import cv2
 import numpy as np
-from PIL import Image
 
-from ..datasets.transforms.loading import read_picture
+from ..datasets.transforms.loading import decode_picture, read_picture
 from ..errors import UserError
 from .video_file import Video, open_video
 
@@ -26,7 +23,6 @@ PICTURE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_ENDINGS = ('.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
 
 _TIMEOUT = 20  # seconds without an answer
-_EXIF_ORIENTATION = 0x0112
 
 
 @dataclass
@@ -197,24 +193,8 @@ def _find_url(url: str, chosen: slice) -> _Item:
 
 def _read(item: _Item) -> np.ndarray:
     if item.data is None:
-        return _read_upright(item.path)
-    with tempfile.NamedTemporaryFile() as file:
-        file.write(item.data)
-        file.flush()
-        try:
-            return _read_upright(file.name)
-        except UserError as error:
-            raise UserError(str(error).replace(file.name, item.path)) from error
-
-
-def _read_upright(path: str) -> np.ndarray:
-    image = read_picture(path)
-    try:
-        with Image.open(path) as header:
-            orientation = header.getexif().get(_EXIF_ORIENTATION, 1)
-    except (OSError, SyntaxError, ValueError):  # kinds and defects of files that only OpenCV bears with
-        return image
-    return image if orientation == 1 else cv2.imread(path)
+        return read_picture(item.path, upright=True)
+    return decode_picture(item.data, item.path, upright=True)
 
 
 def _check_names(items: Sequence[_Item]) -> None:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from ..errors import UserError, make_folder
+from ..files import write_whole
 from .drawing import draw_heatmaps, draw_pafs
-from .files import write_whole
 from .people import People
 
 

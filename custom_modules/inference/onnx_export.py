@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from torch.overrides import TorchFunctionMode
 from ..engine.checkpoints import load_weights
 from ..engine.config_errors import explained_config_errors
 from ..errors import UserError, make_folder
+from ..files import write_whole
 from ..models import DeepPoseCascade
 from ..models.pose_estimators.deeppose import CascadeStage
 from .onnx_model import Network, as_tuple, metadata_of, network_of, open_session, run_session
@@ -76,18 +76,17 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path) -> Exported:
     load_weights(model, checkpoint)
     network = network_of(model).eval()
     make_folder(path.parent)
-    unchecked = path.with_name(f'.{path.name}.unchecked')
-    try:
+    difference = 0.0
+
+    def write(unchecked: Path) -> None:
+        nonlocal difference
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
             _write(network, metadata_of(network, cfg), unchecked)
-            session = open_session(unchecked)
-            difference = _largest_difference(network, session)
-        os.replace(unchecked, path)
-    except OSError as error:
-        raise UserError(f'cannot write {path}: {error.strerror}') from error
-    finally:
-        unchecked.unlink(missing_ok=True)
+            difference = _largest_difference(network, open_session(unchecked))
+
+    write_whole(path, write)
+    session = open_session(path)
     return Exported(
         path,
         inputs={value.name: value.shape for value in session.get_inputs()},

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import UserError, make_folder
+from ..files import six_digits, write_whole
 from ..skeletons import BODY25, OPENPOSE18, Skeleton, convert_keypoints
-from .files import six_digits, write_whole
 from .people import People
 
 LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25)

@@ -9,6 +9,15 @@ import numpy as np
 from ..skeletons import Skeleton
 
 
+def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """(P, 4) x1, y1, x2, y2 of the smallest boxes around the parts (P, K, 2) that were ``found`` (P, K); infinite, the
+    corners exchanged, around none.
+    """
+    low = np.where(found[..., None], keypoints, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(found[..., None], keypoints, -np.inf).max(axis=1, initial=-np.inf)
+    return np.concatenate([low, high], axis=1)
+
+
 @dataclass
 class People:
     """The people found in one picture. Symbols: P people, may be 0; K keypoints of the skeleton; L limbs.

@@ -25,7 +25,7 @@ from .boxes import whole_picture
 from .drawing import image_to_map_matrix
 from .frames import Frame
 from .model import find_skeleton, load_model
-from .people import People
+from .people import People, boxes_around
 
 # Pictures are there already.
 _LOADING = ('LoadPicture', 'LoadImage')
@@ -182,7 +182,7 @@ class Predictor:
         keypoint_scores = _stacked(results, 'keypoint_scores', (count,))
         if self.sees_several:
             scores = _stacked(results, 'bbox_scores', ())
-            boxes = _boxes_around(keypoints, keypoint_scores)
+            boxes = boxes_around(keypoints, keypoint_scores > 0).astype(np.float32)
         else:
             boxes = _stacked(results, 'bboxes', (4,), of='gt_instances')
             scores = _stacked(results, 'bbox_scores', (), of='gt_instances') * keypoint_scores.mean(axis=1)
@@ -210,8 +210,8 @@ class Predictor:
         if self._candidates:
             codec = self._model.head.decoder
             people.candidates = part_candidates(heatmaps, self.skeleton, codec.stride, codec.settings)
+            scale, center = np.array(result.input_scale), np.array(result.input_center)
             for rows in people.candidates:
-                scale, center = np.array(result.input_scale), np.array(result.input_center)
                 rows[:, :2] = rows[:, :2] / result.input_size * scale + center - scale / 2
         if self._maps:
             people.heatmaps, people.pafs = heatmaps, pafs
@@ -263,7 +263,7 @@ def _as_frame(picture: object, number: int) -> Frame:
         if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
             raise UserError(f'a picture is (H, W, 3) uint8, BGR, not {picture.shape} {picture.dtype}')
         return Frame(image=picture, name=f'{number:012d}', path='', number=number, source='')
-    return Frame(read_picture(str(picture)), Path(picture).stem, str(picture), None, str(picture))
+    return Frame(read_picture(str(picture), upright=True), Path(picture).stem, str(picture), None, str(picture))
 
 
 def _stacked(
@@ -273,11 +273,3 @@ def _stacked(
     values = [result.get(of)[name] for result in results]
     arrays = [np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value, np.float32) for value in values]
     return np.concatenate([np.empty((0, *shape), np.float32), *arrays])
-
-
-def _boxes_around(keypoints: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """(P, 4) x1, y1, x2, y2 of the parts found."""
-    found = (scores > 0)[..., None]
-    low = np.where(found, keypoints, np.inf).min(axis=1)
-    high = np.where(found, keypoints, -np.inf).max(axis=1)
-    return np.concatenate([low, high], axis=1).astype(np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..skeletons import Skeleton
-from .people import People
+from .people import People, boxes_around
 
 # Somebody seen from the side, or whose arms and legs lie on a line, is taken to be half as wide as long.
 _SLIMMEST = 0.5
@@ -52,9 +52,8 @@ def oks_matrix(
 
 def extents(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
     """(P, 2): width and height of the smallest box around each person's parts (P, K, 2); 0 without a part."""
-    low = np.where(found[..., None], keypoints, np.inf).min(axis=1, initial=np.inf)
-    high = np.where(found[..., None], keypoints, -np.inf).max(axis=1, initial=-np.inf)
-    return np.where(found.any(axis=1)[:, None], high - low, 0.0)
+    boxes = boxes_around(keypoints, found)
+    return np.where(found.any(axis=1)[:, None], boxes[:, 2:] - boxes[:, :2], 0.0)
 
 
 def person_areas(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:

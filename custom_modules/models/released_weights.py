@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ..errors import UserError
+from ..errors import UserError, count_and_name, first_names
 
 Weights = dict[str, torch.Tensor]
 Shapes = Mapping[str, torch.Size]
@@ -97,7 +97,7 @@ def recognise(
     if found is None:
         known = [naming.name for network in networks for naming in network.all_namings]
         raise UserError(
-            f'no tensor has a name of a known network (the first are {_listed(names)}); '
+            f'no tensor has a name of a known network (the first are {first_names(names)}); '
             f'known namings: {", ".join(dict.fromkeys(known))}'
         )
     return found
@@ -121,14 +121,10 @@ def to_ours(state: Mapping, naming: Naming, shapes: Shapes) -> Weights:
         for name, own in theirs.items()
         if name in state and getattr(state[name], 'shape', None) != shapes[own]
     ]
-    problems = [
-        f'{len(listed)} {kind} ({_listed(listed)})'
-        for kind, listed in (('missing', missing), ('unexpected', unexpected), ('of another shape', misshapen))
-        if listed
-    ]
+    problems = count_and_name({'missing': missing, 'unexpected': unexpected, 'of another shape': misshapen})
     if problems:
         raise UserError(
-            f'not all tensors fit the naming {naming.name}: of {len(theirs)} {", ".join(problems)}; '
+            f'not all tensors fit the naming {naming.name}: of {len(theirs)} {problems}; '
             'is it the weights of another network?'
         )
     return {own: _inputs(state[name], own, naming, False) for name, own in theirs.items() if name in state}
@@ -156,10 +152,6 @@ def _count_stages(names: Mapping, naming: Naming) -> int:
         if any(naming.theirs(ours.format(stage, branch)) in names for branch in ('paf', 'heatmap'))
     )
     return max(present, default=0) + 1
-
-
-def _listed(names: Mapping | Sequence[str], count: int = 3) -> str:
-    return ', '.join(str(name) for name in list(names)[:count]) + (', ...' if len(names) > count else '')
 
 
 def _shape(value: object) -> str:

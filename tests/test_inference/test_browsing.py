@@ -25,6 +25,7 @@ from mmpose.models import PoseDataPreprocessor
 from mmpose.registry import KEYPOINT_CODECS
 from mmpose.structures import PoseDataSample
 from people import UPRIGHT
+from shipped_configs import CONFIGS, REPOSITORY
 
 from custom_modules.codecs import DeepPoseLabel, PartAffinityField
 from custom_modules.datasets import BottomUpCocoDataset, CropAroundPerson, LoadPicture
@@ -39,13 +40,6 @@ pytestmark = [
     pytest.mark.filterwarnings('ignore:invalid value encountered in scalar divide:RuntimeWarning:mmpose'),
 ]
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIGS = [
-    path
-    for folder in ('configs', 'projects/*/configs')
-    for path in sorted(REPOSITORY.glob(f'{folder}/**/*.py'))
-    if '_base_' not in path.parts
-]
 PANEL = 320
 CAPTION = 24
 

@@ -14,8 +14,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from custom_modules.errors import UserError
+from custom_modules.files import StreamedFile
 from custom_modules.inference.coco_results import CocoResults, coco_results, image_id
-from custom_modules.inference.files import StreamedFile
 from custom_modules.inference.people import People
 from custom_modules.metrics import BodyCocoMetric
 from custom_modules.skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints

@@ -14,6 +14,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
 from mmpose.models import ResNet
 from mmpose.registry import DATASETS, MODELS
+from shipped_configs import CONFIGS, REPOSITORY
 
 from custom_modules.datasets.transforms import ResizeToHeight
 from custom_modules.engine.config import load_config
@@ -23,13 +24,6 @@ from custom_modules.inference.onnx_export import export
 from custom_modules.inference.onnx_model import onnx_estimator
 from custom_modules.models import DeepPoseAlexNet
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-CONFIGS = [
-    path
-    for folder in ('configs', 'projects/*/configs')
-    for path in sorted(REPOSITORY.glob(f'{folder}/**/*.py'))
-    if '_base_' not in path.parts
-]
 LITE0 = REPOSITORY / 'configs/lite0_simcc_coco.py'
 SIMPLE = REPOSITORY / 'configs/simplepose_coco.py'
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from custom_modules.errors import UserError
-from custom_modules.inference.files import write_whole
+from custom_modules.files import write_whole
 from custom_modules.inference.openpose_json import OpenPoseJson, openpose_people, scale_keypoints
 from custom_modules.inference.people import People
 from custom_modules.skeletons import BODY25, COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton

@@ -30,8 +30,11 @@ class LoadPicture(BaseTransform):
         return results
 
 
-def read_picture(path: str) -> np.ndarray:
-    """The picture in a file, (H, W, 3) uint8 BGR, as the annotators saw it: EXIF orientation is ignored, as COCO does.
+def read_picture(path: str, upright: bool = False) -> np.ndarray:
+    """The picture in a file, (H, W, 3) uint8 BGR.
+
+    Args:
+        upright: turned as its EXIF data say; by default as the annotators saw it, who ignored them, as COCO does.
 
     Raises:
         UserError: when the file is missing, truncated or no picture.
@@ -41,10 +44,15 @@ def read_picture(path: str) -> np.ndarray:
             data = file.read()
     except OSError as error:
         raise UserError(f'picture {path} cannot be read ({error.strerror}); check data_root and data_prefix') from error
+    return decode_picture(data, path, upright)
+
+
+def decode_picture(data: bytes, name: str, upright: bool = False) -> np.ndarray:
+    """The picture in a file's bytes, see :func:`read_picture`; ``name`` is for errors."""
     if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
-        raise UserError(f'picture {path} is a truncated JPEG; copy or download it again')
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+        raise UserError(f'picture {name} is a truncated JPEG; copy or download it again')
+    flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
-        raise UserError(f'picture {path} is not a readable picture; copy or download it again, or remove it')
+        raise UserError(f'picture {name} is not a readable picture; copy or download it again, or remove it')
     return image
