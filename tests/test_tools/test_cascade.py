@@ -62,34 +62,6 @@ def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None
     }
 
 
-FEWER_PEOPLE = """
-from mmengine.config import read_base
-
-with read_base():
-    from .configs.demo.deeppose_generated import *
-
-train_cfg.update(max_epochs=8, val_interval=8)
-param_scheduler.update(total_steps=8)
-for stage in train_stages[1:]:
-    stage.update({'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 2, 'param_scheduler.total_steps': 2})
-del stage
-"""
-
-
-def test_every_stage_is_better_than_the_one_before(tmp_path: Path) -> None:
-    """The demo on a quarter of its people, each shown more often."""
-    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
-    (tmp_path / 'fewer.py').write_text(FEWER_PEOPLE)
-    run_tool('generate_data.py', 'data/flic', '--format', 'flic', '--train', '500', '--val', '100', cwd=tmp_path)
-    run_tool('train.py', 'fewer.py', '--work-dir', 'work', cwd=tmp_path)
-    checkpoint = (tmp_path / 'work/stage_3/finished').read_text()
-    run_tool('test.py', 'fewer.py', checkpoint, '--work-dir', 'work', '--out', 'metrics.json', cwd=tmp_path)
-    metrics = json.loads((tmp_path / 'metrics.json').read_text())
-    for threshold in (0.1, 0.2):
-        first, second, third = (metrics[f'{prefix}pdj/mean@{threshold}'] for prefix in ('stage_1/', 'stage_2/', ''))
-        assert first < second < third
-
-
 def test_a_cascade_needs_validation_people_and_resumes_by_itself(cascade: Path) -> None:
     result = run_tool('train.py', 'tiny.py', '--work-dir', 'none', '--no-validate', cwd=cascade, status=2)
     assert 'leave out --no-validate' in only_error(result.stderr)

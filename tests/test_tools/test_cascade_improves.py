@@ -1,0 +1,37 @@
+"""The demo of the cascade through the command lines: every stage helps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from command_lines import run_tool
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+FEWER_PEOPLE = """
+from mmengine.config import read_base
+
+with read_base():
+    from .configs.demo.deeppose_generated import *
+
+train_cfg.update(max_epochs=8, val_interval=8)
+param_scheduler.update(total_steps=8)
+for stage in train_stages[1:]:
+    stage.update({'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 2, 'param_scheduler.total_steps': 2})
+del stage
+"""
+
+
+def test_every_stage_is_better_than_the_one_before(tmp_path: Path) -> None:
+    """The demo on a quarter of its people, each shown more often."""
+    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
+    (tmp_path / 'fewer.py').write_text(FEWER_PEOPLE)
+    run_tool('generate_data.py', 'data/flic', '--format', 'flic', '--train', '500', '--val', '100', cwd=tmp_path)
+    run_tool('train.py', 'fewer.py', '--work-dir', 'work', cwd=tmp_path)
+    checkpoint = (tmp_path / 'work/stage_3/finished').read_text()
+    run_tool('test.py', 'fewer.py', checkpoint, '--work-dir', 'work', '--out', 'metrics.json', cwd=tmp_path)
+    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    for threshold in (0.1, 0.2):
+        first, second, third = (metrics[f'{prefix}pdj/mean@{threshold}'] for prefix in ('stage_1/', 'stage_2/', ''))
+        assert first < second < third
