@@ -21,6 +21,11 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
     torch.set_num_threads(1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Command lines first: theirs are the longest files, and a long one at the end would keep one process waiting."""
+    items.sort(key=lambda item: item.path.parent.name != 'test_tools')
+
+
 @pytest.fixture(autouse=True)
 def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loggers of runs in this process write to the error stream of the test that made them, which is closed later."""
