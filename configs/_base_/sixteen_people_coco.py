@@ -17,7 +17,7 @@ with read_base():
 # first sixteen.
 people = [0, 11, 20, 21, 31, 69, 72, 78, 93, 110, 127, 133, 150, 151, 165, 203]
 annotations = 'annotations/person_keypoints_train2017.json'
-# All of them in every batch: batch norm then knows in the test what it knew in training.
+# All of them in every batch: from eight at a time coordinates stayed short of AP 0.95.
 training = dict(
     batch_size=16,
     num_workers=1,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_lines import only_error, run_tool
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from shipped_configs import REPOSITORY
 
 CONFIG = """
 from mmengine.config import read_base

@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 from command_lines import run_tool
-
-REPOSITORY = Path(__file__).resolve().parents[2]
+from shipped_configs import REPOSITORY
 
 FEWER_PEOPLE = """
 from mmengine.config import read_base
