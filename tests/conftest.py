@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.generated import generate_coco
 from custom_modules.datasets.generated_flic import generate_flic
-
-REPOSITORY = Path(__file__).resolve().parents[1]
 
 if 'PYTEST_XDIST_WORKER' in os.environ:
     # Threads of several processes wait for each other; the tools that tests run obey the variable.

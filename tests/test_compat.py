@@ -18,12 +18,12 @@ from mmengine.model import BaseModel
 from mmengine.optim import ReduceOnPlateauLR
 from mmengine.runner import Runner, load_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader, load_from_http
+from shipped_configs import REPOSITORY
 
 from custom_modules import compat
 
 compat.install()
 
-REPOSITORY = Path(compat.__file__).parents[1]
 
 # mmcv.ops asks the extension for every operator by name, as the real one would answer.
 FAKE_EXTENSION = """

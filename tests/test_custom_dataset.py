@@ -23,6 +23,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
 from penguins import CATEGORY, HEIGHT, KEYPOINTS, WIDTH, write_penguins
+from shipped_configs import REPOSITORY
 
 import projects
 from custom_modules.datasets.coco import main_people
@@ -30,7 +31,6 @@ from custom_modules.datasets.coco_checks import check_coco
 from custom_modules.engine.collapse import measure
 from custom_modules.engine.config import load_config
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = (REPOSITORY / 'docs/custom_dataset.md').read_text()
 FILES = dict(re.findall(r'^`(projects/mine/[\w/]+\.py)`:\n\n```python\n(.*?)```', PAGE, re.MULTILINE | re.DOTALL))
 COMMANDS = [shlex.split(line) for line in re.findall(r'^python (tools/.*)$', PAGE, re.MULTILINE)]

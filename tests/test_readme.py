@@ -11,8 +11,8 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmpose.registry import MODELS
+from shipped_configs import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 PAGES = [
     REPOSITORY / 'README.md',
     *sorted(REPOSITORY.glob('docs/*.md')),

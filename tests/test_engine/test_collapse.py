@@ -12,13 +12,13 @@ from mmengine.structures import InstanceData
 from mmpose.codecs import MSRAHeatmap
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
+from shipped_configs import REPOSITORY
 
 from custom_modules.engine import PredictionWatchHook, launch
 from custom_modules.engine.collapse import distances_between, explain, mean_distance, measure, spread
 from custom_modules.skeletons import COCO17
 
 NAMES = COCO17.keypoints
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def people(count: int = 60) -> np.ndarray:

@@ -18,6 +18,7 @@ from mmengine.structures import InstanceData
 from mmpose.registry import METRICS
 from mmpose.structures import PoseDataSample
 from scipy.io import loadmat
+from shipped_configs import REPOSITORY
 
 from custom_modules.errors import UserError
 from custom_modules.metrics import (
@@ -38,8 +39,6 @@ from custom_modules.skeletons import (
     observer_centric,
     seen_from_behind,
 )
-
-REPOSITORY = Path(__file__).resolve().parents[2]
 
 reproducible = settings(derandomize=True, deadline=None)
 seeds = st.integers(0, 2**32 - 1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -12,6 +10,7 @@ from mmengine.config import Config
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from people import UPRIGHT
+from shipped_configs import REPOSITORY
 from torch import nn
 
 from custom_modules.errors import UserError
@@ -27,7 +26,6 @@ from custom_modules.models.released_weights import (
 from custom_modules.skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 NETWORKS = (OPENPOSE, LIGHTWEIGHT_OPENPOSE)
 VGG = {
     'conv1_1': (3, 64), 'conv1_2': (64, 64), 'pool1': None, 'conv2_1': (64, 128), 'conv2_2': (128, 128), 'pool2': None,

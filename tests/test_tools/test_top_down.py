@@ -11,6 +11,7 @@ import pytest
 import torch
 from command_lines import run_tool
 from mmpose.registry import DATASETS
+from shipped_configs import REPOSITORY
 from torchvision.models import resnet18
 
 from custom_modules.datasets import TopDownCocoDataset
@@ -18,7 +19,6 @@ from custom_modules.engine import launch
 from custom_modules.engine.config import load_config
 from custom_modules.errors import UserError
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 CONFIGS = REPOSITORY / 'configs'
 NETWORKS = ('simplepose', 'resnet18_regression', 'resnet18_heatmap', 'resnet18_rle')
 # Eight people for training and as many for validation, read in the same process.
