@@ -61,14 +61,20 @@ def real_flic() -> Path:
 
 
 @pytest.fixture(scope='session')
+def real_flic_predictions() -> Path:
+    """FLIC's genuine annotations and published predictions; the test is skipped where they are missing."""
+    return _real_data('flic', 'examples.mat', 'cpm_predictions_test.mat')
+
+
+@pytest.fixture(scope='session')
 def real_lspet() -> Path:
     """The genuine files of LSP Extended; the test is skipped where they are missing."""
     return _real_data('lspet', 'joints.mat')
 
 
-def _real_data(name: str, file: str) -> Path:
+def _real_data(name: str, *files: str) -> Path:
     for folder in (os.environ.get('CLASSICPOSE_DATA', 'data'), '../shared/data'):
         root = REPOSITORY / folder / name
-        if (root / file).is_file():
+        if all((root / file).is_file() for file in files):
             return root
-    pytest.skip(f'needs the genuine files in data/{name}')
+    pytest.skip(f'needs the genuine {", ".join(files)} in data/{name}')
