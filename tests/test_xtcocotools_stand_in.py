@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from shipped_configs import REPOSITORY
 
-STAND_IN = Path(__file__).parents[1] / 'stubs' / 'xtcocotools' / 'xtcocotools'
+STAND_IN = REPOSITORY / 'stubs' / 'xtcocotools' / 'xtcocotools'
 
 genuine_only = pytest.mark.skipif(
     importlib.util.find_spec('xtcocotools._mask') is None,

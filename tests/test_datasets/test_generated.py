@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
+from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.drawn.people import (
     PARTS,
@@ -38,7 +39,7 @@ from custom_modules.datasets.generated import (
 from custom_modules.errors import UserError
 from custom_modules.skeletons import COCO17
 
-TOOL = Path(__file__).parents[2] / 'tools/generate_data.py'
+TOOL = REPOSITORY / 'tools/generate_data.py'
 SIZE = (144, 112)
 NOSE, LEFT_EYE, RIGHT_EYE = (COCO17.keypoints.index(n) for n in ('nose', 'left_eye', 'right_eye'))
 LEFT_SHOULDER, RIGHT_SHOULDER = (COCO17.keypoints.index(n) for n in ('left_shoulder', 'right_shoulder'))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import scipy.io
+from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.flic import COORDS_COLUMNS, FlicPeople, person_box, read_flic
 from custom_modules.datasets.generated import generate_coco
@@ -15,7 +16,7 @@ from custom_modules.datasets.generated_flic import TWO_PEOPLE_SHARE, draw_still,
 from custom_modules.errors import UserError
 from custom_modules.skeletons import FLIC10, seen_from_behind
 
-TOOL = Path(__file__).parents[2] / 'tools/generate_data.py'
+TOOL = REPOSITORY / 'tools/generate_data.py'
 SIZE = (120, 80)
 
 

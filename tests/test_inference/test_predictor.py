@@ -13,6 +13,7 @@ import pytest
 import torch
 import torchvision
 from mmpose.registry import MODELS
+from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.flic import FlicDataset
 from custom_modules.engine import launch
@@ -23,7 +24,7 @@ from custom_modules.inference.boxes import BoxFile, PersonDetector
 from custom_modules.inference.frames import Frame
 from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs'
+CONFIGS = REPOSITORY / 'configs'
 OPENPOSE = CONFIGS / 'demo/openpose_generated.py'
 SINGLE = ['simplepose', 'resnet18_regression', 'resnet18_heatmap', 'resnet18_rle']
 

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOOLS = Path(__file__).resolve().parents[2] / 'tools'
+from shipped_configs import REPOSITORY
+
+TOOLS = REPOSITORY / 'tools'
 
 
 def command(name: str, *args: object, processes: int = 1) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from command_lines import only_error, run_tool
+from command_lines import TOOLS, only_error, run_tool
 from mmengine.config import Config
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
@@ -58,7 +58,7 @@ def caffe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def convert(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """Runs the tool in this process, which has MMPose imported already."""
-    spec = importlib.util.spec_from_file_location('convert_weights', REPOSITORY / 'tools/convert_weights.py')
+    spec = importlib.util.spec_from_file_location('convert_weights', TOOLS / 'convert_weights.py')
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     monkeypatch.chdir(tmp_path)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import onnxruntime
 import torch
-from command_lines import TOOLS, only_error, run_tool
+from command_lines import only_error, run_tool
 from mmpose.registry import MODELS
+from shipped_configs import REPOSITORY
 
 from custom_modules.engine.config import load_config
 
-CONFIG = TOOLS.parent / 'configs/lite0_simcc_coco.py'
+CONFIG = REPOSITORY / 'configs/lite0_simcc_coco.py'
 
 
 def test_export(tmp_path: Path) -> None:

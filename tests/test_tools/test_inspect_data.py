@@ -11,6 +11,7 @@ import cv2
 import pytest
 import tiny_run
 from command_lines import TOOLS, only_error, run_tool
+from shipped_configs import REPOSITORY
 
 Tool = Callable[..., str]
 
@@ -50,8 +51,8 @@ def change(path: Path, **changes: object) -> None:
 
 def drawn_config(folder: Path) -> Path:
     """The demonstration's config, beside its bases."""
-    (folder / 'configs').symlink_to(TOOLS.parent / 'configs')
-    (folder / 'projects').symlink_to(TOOLS.parent / 'projects')
+    (folder / 'configs').symlink_to(REPOSITORY / 'configs')
+    (folder / 'projects').symlink_to(REPOSITORY / 'projects')
     return folder / 'configs/demo/openpose_generated.py'
 
 
@@ -156,7 +157,7 @@ def test_wrong_settings_of_a_dataset(tool: Tool, tiny: Path) -> None:
 def test_genuine_flic(tool: Tool, real_flic: Path) -> None:
     """Two pictures have people of both splits, as FLIC's users know; nothing else is wrong."""
     roots = [f'{split}_dataloader.dataset.data_root={real_flic}/' for split in ('train', 'val', 'test')]
-    out = tool(TOOLS.parent / 'configs/deeppose_flic_resnet18.py', '--no-images', '--cfg-options', *roots)
+    out = tool(REPOSITORY / 'configs/deeppose_flic_resnet18.py', '--no-images', '--cfg-options', *roots)
     assert (
         'warning       2  pictures in both train and test, with different people: '
         'collateral-disc1-00080111.jpg, funny-girl-dvd-video-00184641.jpg'

@@ -16,10 +16,11 @@ import pytest
 import torch
 from command_lines import TOOLS, command, only_error, run_tool
 from mmpose.registry import MODELS
+from shipped_configs import REPOSITORY
 
 from custom_modules.engine.config import load_config
 
-CONFIGS = Path(__file__).resolve().parents[2] / 'configs/demo'
+CONFIGS = REPOSITORY / 'configs/demo'
 SIZE = (64, 48)  # of the pictures, w and h
 
 
