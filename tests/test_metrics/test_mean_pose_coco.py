@@ -28,7 +28,6 @@ def test_the_mean_pose_is_worth_nothing(real_coco: Path, ratio: float, monkeypat
     mean = places.mean(axis=0, where=seen[..., None])
 
     corners, sizes = crops(val, ratio)
-    corners, sizes = crops(val, ratio)
     mean_poses = corners[:, None] + mean * sizes[:, None]
     true_poses = [person['keypoints'][0] for person in val]
     assert average_precision(config.val_evaluator, val, mean_poses) < 0.001
