@@ -189,20 +189,18 @@ class _Traceable(TorchFunctionMode):
             return func(args[0], float(args[1])) > 0
         if func == torch.Tensor.mT.__get__:
             return args[0].transpose(-2, -1)
-        if func is F.adaptive_avg_pool2d:
+        if func is F.adaptive_max_pool2d:
             return _pooled(*args)
         return func(*args, **kwargs)
 
 
-def _pooled(maps: torch.Tensor, size: int | Sequence[int]) -> torch.Tensor:
-    """Adaptive average pooling of (N, C, H, W) as two matrices, for which H and W must be known but not divisible."""
-    out_height, out_width = (size, size) if isinstance(size, int) else size
-    height, width = (int(length) for length in maps.shape[-2:])
-    rows, columns = (
-        F.adaptive_avg_pool1d(torch.eye(length)[None], out_length)[0]
-        for length, out_length in ((height, out_height), (width, out_width))
-    )
-    return rows.T @ maps @ columns
+def _pooled(maps: torch.Tensor, size: int) -> torch.Tensor:
+    """Adaptive maximum pooling of (N, C, H, W), for which H and W must be known but not divisible."""
+    for axis in (2, 3):
+        length = int(maps.shape[axis])
+        bounds = [(number * length // size, -(-(number + 1) * length // size)) for number in range(size)]
+        maps = torch.stack([maps.narrow(axis, low, high - low).amax(axis) for low, high in bounds], axis)
+    return maps
 
 
 def _locate(stage: CascadeStage, crops: torch.Tensor) -> torch.Tensor:

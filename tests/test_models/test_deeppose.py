@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 from mmengine.structures import InstanceData
-from mmpose.codecs import RegressionLabel
-from mmpose.models import GlobalAveragePooling, RegressionHead, ResNet, SmoothL1Loss
+from mmpose.codecs import RegressionLabel, SimCCLabel
+from mmpose.models import GlobalAveragePooling, KLDiscretLoss, RegressionHead, ResNet, SimCCHead, SmoothL1Loss
 from mmpose.structures import PoseDataSample
 from torch import nn
+from torch.nn import functional as F
 
 from custom_modules.codecs import DeepPoseLabel
 from custom_modules.errors import UserError
@@ -218,6 +219,36 @@ def test_unlabelled_joints_do_not_count() -> None:
     assert model.stages[0].head.fc.weight.grad.abs().sum() == 0
 
 
+def test_an_auxiliary_head_teaches_the_convolutions_and_is_not_asked() -> None:
+    alexnet = stage(64)
+    alexnet.pop('neck')
+    alexnet.update(backbone=dict(type=DeepPoseAlexNet, batch_norm=True, width=64))
+    alexnet['auxiliary_head'] = dict(
+        type=SimCCHead,
+        in_channels=256,
+        out_channels=10,
+        input_size=(64, 64),
+        in_featuremap_size=(3, 3),
+        deconv_out_channels=None,
+        loss=dict(type=KLDiscretLoss, use_target_weight=True),
+        decoder=dict(type=SimCCLabel, input_size=(64, 64), sigma=2.0),
+    )
+    model = cascade(alexnet)
+    inputs, samples = people()
+    losses = model.loss(inputs, samples)
+    assert set(losses) == {'loss_kpt', 'auxiliary_loss_kpt'}
+    losses['auxiliary_loss_kpt'].backward()
+    network = model.stages[0].backbone
+    assert network.features[0].weight.grad.abs().sum() > 0
+    assert all(parameter.grad is None for parameter in network.fully_connected.parameters())
+
+    boxes = torch.tensor([[0.0, 0, 100, 100]]).expand(len(inputs), 4)
+    located = model.eval().locate(inputs, boxes)
+    for parameter in model.stages[0].auxiliary_head.parameters():
+        parameter.data.zero_()
+    torch.testing.assert_close(model.locate(inputs, boxes), located)
+
+
 def test_predictions_of_every_stage() -> None:
     model = cascade().eval()
     inputs, samples = people()
@@ -237,8 +268,9 @@ def test_alexnet_has_the_papers_maps(settings: dict) -> None:
         if isinstance(layer, nn.Conv2d):
             sizes.append((inputs.shape[1], inputs.shape[2]))
     assert sizes == [(96, 55), (256, 27), (384, 13), (384, 13), (256, 13)]
-    assert inputs.shape == (1, 256 * 36)
-    assert network(torch.zeros(2, 3, 220, 220))[0].shape == (2, 4096)
+    maps = torch.randn(1, 256, 13, 13)
+    torch.testing.assert_close(network.fully_connected[:2](maps), F.max_pool2d(maps, 3, 2).flatten(1))
+    assert network(torch.zeros(2, 3, 220, 220))[-1].shape == (2, 4096)
     if not settings:
         assert sum(parameter.numel() for parameter in network.parameters()) == 58_281_344
 

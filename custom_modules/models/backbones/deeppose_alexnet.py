@@ -5,9 +5,9 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import nn
 
-# Output channels, kernel, stride and padding of the convolutions; the first two and the last are pooled.
+# Output channels, kernel, stride and padding of the convolutions; the first two are pooled.
 _CONVOLUTIONS = ((96, 11, 4, 4), (256, 5, 1, 2), (384, 3, 1, 1), (384, 3, 1, 1), (256, 3, 1, 1))
-_POOLED = (0, 1, 4)
+_POOLED = (0, 1)
 
 
 @MODELS.register_module()
@@ -15,8 +15,8 @@ class DeepPoseAlexNet(BaseModule):
     """The network of DeepPose up to its regression layer: five convolutions and two fully connected layers.
 
     Krizhevsky et al. 2012 as Toshev and Szegedy use it: 96, 256, 384, 384, 256 channels, 3 x 3 pooling by 2 after the
-    first, second and fifth, then 4096 and 4096 units with dropout. Its maps before those are averaged to 6 x 6, so that
-    any input works; at 220 pixels they are 6 x 6 already, with maps of 55, 27 and 13 before, as in the paper.
+    first, second and fifth, then 4096 and 4096 units with dropout. The last pooling always gives 6 x 6, so that any
+    input works; at 220 pixels, with maps of 55, 27 and 13, it is the paper's. A small input keeps its few maps whole.
 
     Args:
         width: of the fully connected layers.
@@ -46,12 +46,14 @@ class DeepPoseAlexNet(BaseModule):
             if index in _POOLED:
                 layers.append(nn.MaxPool2d(3, 2))
             channels = out_channels
-        self.features = nn.Sequential(*layers, nn.AdaptiveAvgPool2d(6), nn.Flatten())
+        self.features = nn.Sequential(*layers)
         self.fully_connected = nn.Sequential(
+            nn.AdaptiveMaxPool2d(6), nn.Flatten(),
             nn.Linear(36 * channels, width), nn.ReLU(inplace=True), nn.Dropout(dropout),
             nn.Linear(width, width), nn.ReLU(inplace=True), nn.Dropout(dropout),
         )  # fmt: skip
 
-    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) to a tuple of one (B, width)."""
-        return (self.fully_connected(self.features(inputs)),)
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """(B, 3, H, W) to the fifth convolution's maps (B, 256, h, w) and (B, width)."""
+        maps = self.features(inputs)
+        return maps, self.fully_connected(maps)

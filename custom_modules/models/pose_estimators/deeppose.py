@@ -31,6 +31,8 @@ class CascadeStage(BaseModule):
         scale: range of the factor of its side.
         rotation: largest angle, in degrees.
         mirror_prob: probability of mirroring.
+        auxiliary_head: config of a head that learns beside ``head`` on the features before the last, which teaches the
+            backbone where joints are, and is not asked in prediction.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class CascadeStage(BaseModule):
         scale: tuple[float, float] = (1.0, 1.0),
         rotation: float = 0.0,
         mirror_prob: float = 0.5,
+        auxiliary_head: dict | None = None,
     ) -> None:
         super().__init__()
         self.input_size = input_size
         self.backbone = MODELS.build(backbone)
         self.neck = MODELS.build(neck) if neck else nn.Identity()
         self.head = MODELS.build(head)
+        self.auxiliary_head = MODELS.build(auxiliary_head) if auxiliary_head else None
         self.side = side
         self.copies = copies
         self.shift = shift
@@ -64,27 +68,19 @@ class CascadeStage(BaseModule):
         return tuple(values.float() for values in features)
 
     def loss(self, crops: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> dict:
-        """The head's losses.
+        """The heads' losses.
 
         Args:
             crops: (N, C, n, n).
             keypoints: (N, K, 2) in the crops' pixels.
             visible: (N, K), > 0 for those that count.
         """
-        samples = []
-        codec = self.head.decoder
-        for one, seen in zip(keypoints.cpu().numpy(), visible.cpu().numpy(), strict=True):
-            encoded = codec.encode(one[None], seen[None])
-            sample = PoseDataSample(gt_instance_labels=InstanceData(), gt_fields=PixelData())
-            for name in codec.label_mapping_table:
-                sample.gt_instance_labels.set_field(torch.from_numpy(encoded[name]).to(crops.device), name)
-            for name in codec.field_mapping_table:
-                sample.gt_fields.set_field(torch.from_numpy(encoded[name]).to(crops.device), name)
-            samples.append(sample)
         features = self.features(crops)
-        with torch.autocast(crops.device.type, enabled=False):
-            losses = self.head.loss(features, samples)
-        return {name: value for name, value in losses.items() if 'loss' in name}
+        losses = _head_losses(self.head, features, keypoints, visible)
+        if self.auxiliary_head:
+            auxiliary = _head_losses(self.auxiliary_head, features[:-1], keypoints, visible)
+            losses.update({f'auxiliary_{name}': value for name, value in auxiliary.items()})
+        return losses
 
     def locate(self, crops: torch.Tensor) -> torch.Tensor:
         """(N, K, 2) in the crops' pixels."""
@@ -274,6 +270,25 @@ class DeepPoseCascade(BaseModel):
         """(B,) of the torsos of (B, K, 2), at least a share of the people's boxes."""
         diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
         return torch.maximum(diameter, _SMALLEST_TORSO * _center_and_side(boxes)[1])
+
+
+def _head_losses(
+    head: BaseModule, features: Sequence[torch.Tensor], keypoints: torch.Tensor, visible: torch.Tensor
+) -> dict:
+    """Of any head of MMPose, for ``keypoints`` (N, K, 2) in its decoder's pixels, ``visible`` (N, K)."""
+    samples = []
+    codec = head.decoder
+    for one, seen in zip(keypoints.cpu().numpy(), visible.cpu().numpy(), strict=True):
+        encoded = codec.encode(one[None], seen[None])
+        sample = PoseDataSample(gt_instance_labels=InstanceData(), gt_fields=PixelData())
+        for name in codec.label_mapping_table:
+            sample.gt_instance_labels.set_field(torch.from_numpy(encoded[name]).to(keypoints.device), name)
+        for name in codec.field_mapping_table:
+            sample.gt_fields.set_field(torch.from_numpy(encoded[name]).to(keypoints.device), name)
+        samples.append(sample)
+    with torch.autocast(keypoints.device.type, enabled=False):
+        losses = head.loss(features, samples)
+    return {name: value for name, value in losses.items() if 'loss' in name}
 
 
 def _augmented(stage: CascadeStage, center: torch.Tensor, side: torch.Tensor) -> tuple[Crops, torch.Tensor]:
