@@ -50,16 +50,16 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = dict(
-    type=OneCycleLR, eta_max=1e-3, total_steps=14, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+    type=OneCycleLR, eta_max=1e-3, total_steps=20, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
 )
-train_cfg.update(max_epochs=14, val_interval=2)
+train_cfg.update(max_epochs=20, val_interval=4)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
-    'train_cfg.max_epochs': 3,
-    'train_cfg.val_interval': 3,
-    'param_scheduler.total_steps': 3,
+    'train_cfg.max_epochs': 5,
+    'train_cfg.val_interval': 5,
+    'param_scheduler.total_steps': 5,
 }
 train_stages = [dict(), later, later]
 del later

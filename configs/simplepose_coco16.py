@@ -14,6 +14,5 @@ model.test_cfg.update(flip_test=False)  # nor mirrored people in the test
 val_dataloader.update(validation)
 test_dataloader = val_dataloader
 default_hooks.update(checkpoint=dict(by_epoch=False, interval=250))
-# It sees only 27 x 27 pixels around a cell, which takes longer to learn by heart.
-param_scheduler.update(total_steps=1500)
-train_cfg.update(max_iters=1500, val_interval=250)
+param_scheduler.update(total_steps=500)
+train_cfg.update(max_iters=500, val_interval=250)
