@@ -164,7 +164,7 @@ def cascade_stages(cfg: Config) -> list[DeepPoseCascade]:
         trained.merge_from_dict(dict(settings))
         for stage in trained.model.stages:
             head = dict(type=_RecordedStage, decoder=stage.head.decoder)
-            stage.update(backbone=dict(type=nn.Identity), neck=None)
+            stage.update(backbone=dict(type=nn.Identity), neck=None, auxiliary_head=None)
             stage.head = head
         model = MODELS.build(trained.model)
         model.error_covariance += ERROR_SPREAD**2 * torch.eye(2)
