@@ -41,7 +41,9 @@ val_evaluator = [dict(type=PDJ), dict(type=PCP)]
 # Each stage's, then the last one's.
 test_evaluator = [
     dict(type=PDJ, stage=1, prefix='stage_1/pdj'),
+    dict(type=PCP, stage=1, prefix='stage_1/pcp'),
     dict(type=PDJ, stage=2, prefix='stage_2/pdj'),
+    dict(type=PCP, stage=2, prefix='stage_2/pcp'),
     dict(type=PDJ),
     dict(type=PCP),
 ]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmpose.models import HeatmapHead, RegressionHead, RLEHead, SimCCHead, TopdownPoseEstimator
+from mmpose.models import HeatmapHead, RegressionHead, RLEHead, RTMCCHead, SimCCHead, TopdownPoseEstimator
 from mmpose.registry import MODELS
 from torch import nn
 
@@ -114,6 +114,7 @@ class TopDownNetwork(_HeadNetwork):
         RegressionHead: ('coordinates',),
         RLEHead: ('coordinates',),
         SimCCHead: ('simcc_x', 'simcc_y'),
+        RTMCCHead: ('simcc_x', 'simcc_y'),
     }
 
     def __init__(self, model: TopdownPoseEstimator) -> None:
@@ -128,7 +129,7 @@ class TopDownNetwork(_HeadNetwork):
 
     def settings(self) -> dict:
         values = super().settings()
-        if isinstance(self.model.head, SimCCHead):
+        if 'simcc_x' in self.output_names:
             values.update(simcc_split_ratio=self.model.head.decoder.simcc_split_ratio)
         return values
 
