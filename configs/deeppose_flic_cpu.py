@@ -22,7 +22,8 @@ def stage(size: int, maps: int, weight: float, **settings) -> dict:
     codec = dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0)
     return dict(
         input_size=size,
-        backbone=dict(type=DeepPoseAlexNet, batch_norm=True, dropout=0.1),
+        # Without dropout, which blurs coordinates: 0.3 cost 14 points of PDJ@0.1.
+        backbone=dict(type=DeepPoseAlexNet, batch_norm=True, dropout=0.0),
         head=dict(
             type=RegressionHead,
             in_channels=4096,
@@ -64,11 +65,11 @@ optim_wrapper = dict(
 # Not one cycle, which knows no group's own rate.
 param_scheduler = [
     dict(type=LinearLR, start_factor=0.04, begin=0, end=1, by_epoch=True, convert_to_iter_based=True),
-    dict(type=CosineAnnealingLR, begin=1, end=7, T_max=6, by_epoch=True, convert_to_iter_based=True),
+    dict(type=CosineAnnealingLR, begin=1, end=18, T_max=17, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg.update(max_epochs=7, val_interval=2)
+train_cfg.update(max_epochs=18, val_interval=3)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
-train_dataloader.update(batch_size=16)
+train_dataloader.update(batch_size=32)
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
