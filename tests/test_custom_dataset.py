@@ -50,8 +50,8 @@ SMALL = {
         'param_scheduler.total_steps=24', 'default_hooks.logger.interval=4',
     ],
     REGRESSION: [
-        *_IN_PROCESS, 'train_cfg.max_epochs=12', 'train_cfg.val_interval=12', 'param_scheduler.total_steps=12',
-        'default_hooks.checkpoint.interval=12', 'model.backbone.init_cfg=None', 'model.backbone.base_channels=16',
+        *_IN_PROCESS, 'train_cfg.max_epochs=24', 'train_cfg.val_interval=24', 'param_scheduler.total_steps=24',
+        'default_hooks.checkpoint.interval=24', 'model.backbone.init_cfg=None', 'model.backbone.base_channels=16',
         'model.backbone.stem_channels=16', 'model.head.in_channels=128',
         *(
             f'{place}.input_size=(64,64)'
