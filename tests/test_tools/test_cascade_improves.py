@@ -17,7 +17,7 @@ with read_base():
 train_cfg.update(max_epochs=8, val_interval=8)
 param_scheduler.update(total_steps=8)
 for stage in train_stages[1:]:
-    stage.update({'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 2, 'param_scheduler.total_steps': 2})
+    stage.update({'train_cfg.max_epochs': 4, 'train_cfg.val_interval': 4, 'param_scheduler.total_steps': 4})
 del stage
 """
 
@@ -26,7 +26,7 @@ def test_every_stage_is_better_than_the_one_before(tmp_path: Path) -> None:
     """The demo on a quarter of its people, each shown more often."""
     (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
     (tmp_path / 'fewer.py').write_text(FEWER_PEOPLE)
-    run_tool('generate_data.py', 'data/flic', '--format', 'flic', '--train', '500', '--val', '100', cwd=tmp_path)
+    run_tool('generate_data.py', 'data/flic', '--format', 'flic', '--train', '500', '--val', '200', cwd=tmp_path)
     run_tool('train.py', 'fewer.py', '--work-dir', 'work', cwd=tmp_path)
     checkpoint = (tmp_path / 'work/stage_3/finished').read_text()
     run_tool('test.py', 'fewer.py', checkpoint, '--work-dir', 'work', '--out', 'metrics.json', cwd=tmp_path)
