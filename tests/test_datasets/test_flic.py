@@ -302,3 +302,21 @@ def test_genuine_shared_images_and_pictures(real_flic: Path) -> None:
     assert len(dataset) == 1016
     for index in range(0, 1016, 200):
         assert cv2.imread(dataset.get_data_info(index)['img_path']).shape == (480, 720, 3)
+
+
+@pytest.mark.real_data
+def test_validation_people_are_nearer_to_training_pictures_than_test_people(real_people) -> None:
+    """In frames of the same film; it is why validation is optimistic, see docs/deeppose.md."""
+    films, frames = zip(*(name.removesuffix('.jpg').rsplit('-', 1) for name in real_people.file_names), strict=True)
+    films, frames = np.array(films), np.array(frames, dtype=int)
+    trained = split_rows(real_people, 'train')
+
+    def median_distance(split: str) -> float:
+        nearest = [
+            np.abs(frames[trained][films[trained] == films[row]] - frames[row]).min()
+            for row in split_rows(real_people, split)
+        ]
+        return float(np.median(nearest))
+
+    assert median_distance('val') == 10
+    assert median_distance('test') > 10_000
