@@ -1,4 +1,4 @@
-"""Sixteen people of COCO learnt by heart: ResNet-18 with heatmaps."""
+"""Sixteen people of COCO overfit: ResNet-18 with heatmaps."""
 
 from mmengine.config import read_base
 
@@ -6,7 +6,7 @@ with read_base():
     from .resnet18_heatmap_coco import *
 
     # isort: split
-    from ._base_.sixteen_people_coco import *  # second: it overrides
+    from ._base_.overfit_coco16 import *  # second: it overrides
 
 model.backbone.pop('init_cfg')  # nothing to download
 train_dataloader.update(training)

@@ -1,4 +1,4 @@
-"""Sixteen people of COCO learnt by heart: SimplePoseNet."""
+"""Sixteen people of COCO overfit: SimplePoseNet."""
 
 from mmengine.config import read_base
 
@@ -6,7 +6,7 @@ with read_base():
     from .simplepose_coco import *
 
     # isort: split
-    from ._base_.sixteen_people_coco import *  # second: it overrides
+    from ._base_.overfit_coco16 import *  # second: it overrides
 
 train_dataloader.update(training)
 del train_dataloader.dataset.pipeline[2:4]  # neither flips nor moved boxes

@@ -1,4 +1,4 @@
-"""SimplePoseNet on whole pictures of COCO, one person a picture, the largest: no box is needed to predict.
+"""SimplePoseNet on full images of COCO, one person an image, the largest: no box is needed to predict.
 
 Validation counts the others as missed, so its AP stays far below that of people in their boxes.
 """

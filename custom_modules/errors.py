@@ -7,10 +7,11 @@ and the smallest tool can afford it.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -89,6 +90,17 @@ def count_and_name(problems: Mapping[str, Collection[str]]) -> str:
 
 def first_names(names: Collection[str], count: int = 3) -> str:
     return ', '.join(map(str, list(names)[:count])) + (', ...' if len(names) > count else '')
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """``: did you mean ...?`` when there are similar names, else an empty string."""
+    near = near_names(name, known)
+    return f': did you mean {" or ".join(near)}?' if near else ''
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Up to three known names that ``name`` may be a misspelling of."""
+    return difflib.get_close_matches(name, sorted(known), n=3, cutoff=0.7)
 
 
 def local_rank() -> int:

@@ -73,7 +73,7 @@ class StreamedFile:
         return self
 
     def write(self, text: str) -> None:
-        """Append a whole entry, or nothing for a picture without one."""
+        """Append a whole entry, or nothing for an image without one."""
         with self._explained():
             self._append(text)
         self._whole = self._file.tell()

@@ -1,7 +1,7 @@
-"""The one definition of every body model: part names, limbs, mirror pairs, sigmas and colours.
+"""The one definition of every body model: keypoint names, limbs, mirror pairs, sigmas and colours.
 
 Datasets take their MMPose metainfo from here, codecs their channels, heads their widths, decoders and drawings their
-limbs. An order of parts or limbs is written down nowhere else.
+limbs. An order of keypoints or limbs is written down nowhere else.
 
 Symbols: K keypoints, L limbs, N people.
 """
@@ -23,16 +23,16 @@ class Skeleton:
 
     Args:
         name: what datasets call it, ``metainfo['dataset_name']``.
-        keypoints: the K part names in channel order. Mirrored parts are called ``left_*`` and ``right_*``.
-        limbs: L pairs of keypoint indices, from the part nearer to the trunk to the farther one.
+        keypoints: the K keypoint names in channel order. Mirrored keypoints are called ``left_*`` and ``right_*``.
+        limbs: L pairs of keypoint indices, from the keypoint nearer to the trunk to the farther one.
         sigmas: the K standard deviations of COCO's object keypoint similarity.
-        midpoints: parts that no annotator clicked: name -> the two parts whose middle it is. Such a part is labelled
-            only where both of them are.
-        extending_limbs: indices of limbs that may join a part to a person but never start one (ear to shoulder in
-            OpenPose).
+        midpoints: keypoints that no annotator clicked: name -> the two keypoints whose middle it is. Such a keypoint is
+            labelled only where both of them are.
+        extending_limbs: indices of limbs that may join a keypoint to a person but never start one (ear to shoulder
+            in OpenPose).
 
     Raises:
-        ValueError: when the lengths disagree, a limb names a part that is not there, or a ``left_`` part has no
+        ValueError: when the lengths disagree, a limb names a keypoint that is not there, or a ``left_`` keypoint has no
             ``right_`` twin.
     """
 
@@ -49,11 +49,11 @@ class Skeleton:
             raise ValueError(f'{self.name}: a keypoint name stands twice in {self.keypoints}')
         if len(self.sigmas) != count:
             raise ValueError(f'{self.name}: {count} keypoints but {len(self.sigmas)} sigmas')
-        if any(not 0 <= part < count for limb in self.limbs for part in limb):
+        if any(not 0 <= keypoint < count for limb in self.limbs for keypoint in limb):
             raise ValueError(f'{self.name}: limbs must join keypoints 0 to {count - 1}')
         unpaired = [name for name in self.keypoints if _mirrored_name(name) not in self.keypoints]
         if unpaired:
-            raise ValueError(f'{self.name}: no mirrored part for {", ".join(unpaired)}')
+            raise ValueError(f'{self.name}: no mirrored keypoint for {", ".join(unpaired)}')
 
     @cached_property
     def flip_indices(self) -> list[int]:
@@ -71,7 +71,7 @@ class Skeleton:
         return [self._mirror_of_limb(limb)[1] for limb in self.limbs]
 
     def _mirror_of_limb(self, limb: tuple[int, int]) -> tuple[int, int]:
-        start, end = (self.flip_indices[part] for part in limb)
+        start, end = (self.flip_indices[keypoint] for keypoint in limb)
         if (start, end) in self.limbs:
             return self.limbs.index((start, end)), 1
         if (end, start) in self.limbs:
@@ -85,7 +85,7 @@ class Skeleton:
 
     @cached_property
     def limb_colors(self) -> list[tuple[int, int, int]]:
-        """One RGB colour a limb: that of the part it ends in."""
+        """One RGB colour a limb: that of the keypoint it ends in."""
         return [self.colors[end] for _, end in self.limbs]
 
     def metainfo(self) -> dict:
@@ -147,14 +147,14 @@ def skeleton_of(metainfo: Mapping) -> Skeleton:
 def convert_keypoints(
     keypoints: np.ndarray, visible: np.ndarray, source: Skeleton, target: Skeleton
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Re-order keypoints from one body model to another, by part name.
+    """Re-order keypoints from one body model to another, by keypoint name.
 
-    A part that ``target`` declares as a midpoint and ``source`` lacks becomes the mean of its two parts, with the
-    smaller of their visibilities. A part that cannot be had is (0, 0) with visibility 0.
+    A keypoint that ``target`` declares as a midpoint and ``source`` lacks becomes the mean of its two keypoints, with
+    the smaller of their visibilities. A keypoint that cannot be had is (0, 0) with visibility 0.
 
     Args:
         keypoints: (N, K, 2) in ``source`` order, any coordinates.
-        visible: (N, K) visibilities or scores, 0 where a part is missing.
+        visible: (N, K) visibilities or scores, 0 where a keypoint is missing.
 
     Returns:
         The same in ``target`` order: (N, K', 2) and (N, K').
@@ -164,12 +164,12 @@ def convert_keypoints(
     new_visible = np.zeros((len(keypoints), count), dtype=visible.dtype)
     for index, name in enumerate(target.keypoints):
         names = (name,) if name in source.keypoints else target.midpoints.get(name, ())
-        if not names or any(part not in source.keypoints for part in names):
+        if not names or any(keypoint not in source.keypoints for keypoint in names):
             continue
-        parts = [source.keypoints.index(part) for part in names]
-        new_visible[:, index] = visible[:, parts].min(axis=1)
+        sources = [source.keypoints.index(name) for name in names]
+        new_visible[:, index] = visible[:, sources].min(axis=1)
         known = new_visible[:, index] > 0
-        new_keypoints[known, index] = keypoints[known][:, parts].mean(axis=1)
+        new_keypoints[known, index] = keypoints[known][:, sources].mean(axis=1)
     return new_keypoints, new_visible
 
 
@@ -186,8 +186,8 @@ def _color_circle(count: int) -> list[tuple[int, int, int]]:
     return [tuple(round(255 * channel) for channel in rgb) for rgb in hues]
 
 
-# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each part. What COCO does not annotate is never
-# evaluated: the neck takes its shoulders', the middle of the hips theirs, the feet their ankle's.
+# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each keypoint. What COCO does not annotate is
+# never evaluated: the neck takes its shoulders', the middle of the hips theirs, the feet their ankle's.
 _SIGMAS = dict(
     nose=0.026, neck=0.079, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062,
     hip=0.107, knee=0.087, ankle=0.089, head_top=0.026,
@@ -200,7 +200,7 @@ def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
 
 
 def seen_from_behind(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndarray:
-    """Whether a person's left shoulder is to the left of the right one in the picture: (N, K, 2) -> (N,) bool.
+    """Whether a person's left shoulder is to the left of the right one in the image: (N, K, 2) -> (N,) bool.
 
     False where a shoulder is NaN.
     """
@@ -215,7 +215,7 @@ def observer_centric(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndar
 
     FLIC's annotations are person-centric: a left arm is the person's own. Published results on FLIC are
     observer-centric (Sapp & Taskar's code turns the annotations round): in people seen from behind left and right
-    change places, except in the face. Afterwards every left shoulder is to the right of the right one in the picture.
+    change places, except in the face. Afterwards every left shoulder is to the right of the right one in the image.
 
     Args:
         keypoints: (N, K, 2 or more): x, y and whatever else belongs to the joint, its visibility for instance.

@@ -1,4 +1,4 @@
-"""Data for all tests: drawn people, made once a run, and the genuine data sets where they are."""
+"""Data for all tests: synthetic people, made once a run, and the genuine data sets where they are."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from mmengine.logging import MMLogger
 from shipped_configs import REPOSITORY
 
-from custom_modules.datasets.generated import generate_coco
-from custom_modules.datasets.generated_flic import generate_flic
+from custom_modules.datasets.synthetic.coco import generate_coco
+from custom_modules.datasets.synthetic.flic import generate_flic
 
 if 'PYTEST_XDIST_WORKER' in os.environ:
     # Threads of several processes wait for each other; the tools that tests run obey the variable.
@@ -33,7 +33,7 @@ def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope='session')
 def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with ``generated``, 24 training and 8 validation pictures, also under the name ``coco``."""
+    """A data folder with ``generated``, 24 training and 8 validation images, also under the name ``coco``."""
     folder = tmp_path_factory.mktemp('data')
     generate_coco(folder / 'generated', num_train=24, num_val=8, size=(192, 192), seed=1)
     (folder / 'coco').symlink_to(folder / 'generated')
@@ -42,7 +42,7 @@ def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope='session')
 def generated_flic(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with ``flic``, 60 training and 24 test people in pictures of 180x120."""
+    """A data folder with ``flic``, 60 training and 24 test people in images of 180x120."""
     folder = tmp_path_factory.mktemp('data')
     generate_flic(folder / 'flic', num_train=60, num_test=24, size=(180, 120), seed=1)
     return folder

@@ -23,11 +23,11 @@ def crowd(
     missing: float = 0.0,
     size: tuple[int, int] = SIZE,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(count, 18, 2) people of mixed size anywhere in the picture, one over the other, and (count, 18) their labels.
+    """(count, 18, 2) people of mixed size anywhere in the image, one over the other, and (count, 18) their labels.
 
     Args:
         outside: the share of a person's box that may lie beyond the border.
-        missing: the share of parts that are not labelled.
+        missing: the share of keypoints that are not labelled.
     """
     people = np.zeros((count, len(UPRIGHT), 2))
     for person in people:

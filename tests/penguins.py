@@ -38,7 +38,7 @@ def write_penguins(root: Path, split: str, count: int, seed: int) -> None:
 def _draw_penguin(image: np.ndarray, center: np.ndarray, height: float, rng: np.random.Generator) -> dict:
     """Draw one, its chest at ``center``, and annotate it; seen from behind it is a mirror image."""
     behind = rng.random() < 0.3
-    outward = np.array([-1, 1]) if behind else np.array([1, -1])  # of its left and its right, in the picture
+    outward = np.array([-1, 1]) if behind else np.array([1, -1])  # of its left and its right, in the image
     angle = rng.uniform(-20, 20)
     cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     lift = np.deg2rad(rng.uniform(-30, 70, 2))

@@ -1,4 +1,4 @@
-"""Upright people as arrays, for tests of maps: no picture, just joints."""
+"""Upright people as arrays, for tests of maps: no image, just joints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UPRIGHT = np.array([_UPRIGHT[name] for name in OPENPOSE18.keypoints])
 
 
 def people_apart(count: int, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """(count, 18, 2) people who do not overlap, one in each tile of the picture, jittered, in input pixels."""
+    """(count, 18, 2) people who do not overlap, one in each tile of the image, jittered, in input pixels."""
     columns = int(np.ceil(np.sqrt(count * size[0] / size[1])))
     rows = int(np.ceil(count / columns))
     tile = np.array([size[0] / columns, size[1] / rows])

@@ -1,4 +1,4 @@
-"""Every config builds, forwards, back-propagates and predicts, through its own pipelines, on drawn people."""
+"""Every config builds, forwards, back-propagates and predicts, through its own pipelines, on synthetic people."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, METRICS, MODELS
 from shipped_configs import CONFIGS, REPOSITORY
 
+from custom_modules.configuration.loading import override
 from custom_modules.engine import NextStageHook
-from custom_modules.engine.config import override
 from custom_modules.models import DeepPoseAlexNet
 
 CASCADES = [path for path in CONFIGS if 'deeppose' in path.name]
@@ -35,7 +35,7 @@ def name_of(path: Path) -> str:
     ids=name_of,
 )
 def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """The config, on drawn people instead of a dataset, from random weights."""
+    """The config, on synthetic people instead of a dataset, from random weights."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     config = Config.fromfile(request.param)
     for loader in (config.train_dataloader, config.val_dataloader):

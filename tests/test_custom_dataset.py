@@ -1,5 +1,5 @@
-"""docs/custom_dataset.md, followed by somebody with drawn penguins: its files written, its commands run, its claims
-checked.
+"""docs/custom_dataset.md, followed by somebody with drawn penguins: its files written, its commands run, its
+claims checked.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from penguins import CATEGORY, HEIGHT, KEYPOINTS, WIDTH, write_penguins
 from shipped_configs import REPOSITORY
 
 import projects
+from custom_modules.configuration.loading import load_config
+from custom_modules.datasets.checks.coco import check_coco
 from custom_modules.datasets.coco import main_people
-from custom_modules.datasets.coco_checks import check_coco
-from custom_modules.engine.collapse import measure
-from custom_modules.engine.config import load_config
+from custom_modules.engine.hooks.predictions import measure
 
 PAGE = (REPOSITORY / 'docs/custom_dataset.md').read_text()
 FILES = dict(re.findall(r'^`(projects/mine/[\w/]+\.py)`:\n\n```python\n(.*?)```', PAGE, re.MULTILINE | re.DOTALL))
@@ -67,7 +67,7 @@ SMALL = {
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A checkout with the page's files and 96 + 24 pictures, and in it."""
+    """A checkout with the page's files and 96 + 24 images, and in it."""
     folder = tmp_path_factory.mktemp('checkout')
     for name in ('configs', 'projects/lightweight_openpose'):
         (folder / name).parent.mkdir(exist_ok=True)
@@ -130,7 +130,7 @@ def losses(work_dir: Path) -> list[float]:
 
 
 def annotated(folder: Path, split: str) -> list[np.ndarray]:
-    """(N, 6, 3) of each picture."""
+    """(N, 6, 3) of each image."""
     contents = json.loads((folder / f'data/penguins/annotations/{split}.json').read_text())
     tables = {image['id']: [] for image in contents['images']}
     for annotation in contents['annotations']:
@@ -151,7 +151,7 @@ def test_look(run: Callable[..., str], folder: Path) -> None:
     assert all(f'  {name}' in report for name in KEYPOINTS)
     for config, name in ((PAF, 'paf'), (REGRESSION, 'regression')):
         run('browse_dataset', config, '--count', '3')
-        assert cv2.imread(f'pictures/{name}/sheet.jpg').std() > 10
+        assert cv2.imread(f'images/{name}/sheet.jpg').std() > 10
 
 
 def test_keypoints_in_another_order_are_an_error(folder: Path) -> None:

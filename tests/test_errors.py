@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 from custom_modules.errors import UserError, message_of, report_errors
 
 
-class BrokenPictures:
+class BrokenImages:
     def __len__(self) -> int:
         return 1
 
@@ -14,14 +14,14 @@ class BrokenPictures:
         try:
             raise OSError('premature end')
         except OSError as error:
-            raise UserError('picture.jpg is truncated: download it\nagain') from error
+            raise UserError('image.jpg is truncated: download it\nagain') from error
 
 
 @pytest.mark.parametrize('workers', [0, 1])
 def test_the_message_is_one_line_wherever_it_was_raised(workers: int):
     with pytest.raises(UserError) as caught:
-        list(DataLoader(BrokenPictures(), num_workers=workers))
-    assert message_of(caught.value) == 'picture.jpg is truncated: download it again'
+        list(DataLoader(BrokenImages(), num_workers=workers))
+    assert message_of(caught.value) == 'image.jpg is truncated: download it again'
 
 
 @pytest.mark.parametrize(

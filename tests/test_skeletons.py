@@ -19,7 +19,7 @@ from custom_modules.skeletons import (
 
 ALL = [COCO17, OPENPOSE18, BODY25, FLIC10, LSP14]
 
-# The original code's tables: COCO's part for each of OpenPose's and back, mirrored parts, limbs.
+# The original code's tables: COCO's keypoint for each of OpenPose's and back, mirrored keypoints, limbs.
 FROM_COCO = [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
 TO_COCO = [0, 15, 14, 17, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]
 FLIP = [0, 1, 5, 6, 7, 2, 3, 4, 11, 12, 13, 8, 9, 10, 15, 14, 17, 16]
@@ -51,9 +51,9 @@ def test_body_25_is_as_documented() -> None:
     assert [_openpose_name(name) for name in BODY25.keypoints] == BODY_25_BODY_PARTS
     reached = {BODY25.keypoints.index('neck')}
     for _ in BODY25.limbs:
-        reached |= {part for limb in BODY25.limbs if reached & set(limb) for part in limb}
+        reached |= {keypoint for limb in BODY25.limbs if reached & set(limb) for keypoint in limb}
     assert len(BODY25.limbs) == 24
-    assert len(reached) == 25, 'the limbs join all parts to one body'
+    assert len(reached) == 25, 'the limbs join all keypoints to one body'
 
 
 def test_sigmas_are_cocos() -> None:

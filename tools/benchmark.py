@@ -16,9 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 WHAT = {
     'targets': 'making the heatmaps and affinity fields of one 368 x 368 sample',
     'decode': 'from ideal maps (46 x 82 cells, 656 x 368 pixels) to people in pixels; and how many are found whole',
-    'loader': "every step of a config's training pipeline in one process, on the config's own pictures",
+    'loader': "every step of a config's training pipeline in one process, on the config's own images",
     'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
-    'predict': 'a test picture of a config: reading, network, decoding, one at a time',
+    'predict': 'a test image of a config: reading, network, decoding, one at a time',
 }
 
 
@@ -66,7 +66,7 @@ def main() -> None:
     import cv2
     import torch
 
-    from custom_modules.engine import speed
+    from custom_modules.benchmark import speed
     from custom_modules.errors import report_errors
 
     if args.threads:
@@ -86,8 +86,8 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> list[dict]:
-    from custom_modules.engine import baselines, speed
-    from custom_modules.engine.config import load_config
+    from custom_modules.benchmark import baselines, speed
+    from custom_modules.configuration.loading import load_config
     from custom_modules.engine.launch import set_precision
 
     if args.command == 'targets':

@@ -1,7 +1,7 @@
-"""Draw what the network of a config file is fed: augmented pictures, keypoints, targets.
+"""Draw what the network of a config file is fed: augmented images, keypoints, targets.
 
-python tools/browse_dataset.py configs/openpose_coco.py --out-dir pictures
-python tools/browse_dataset.py configs/deeppose_flic_resnet18.py --out-dir pictures --count 4 --sheet
+python tools/browse_dataset.py configs/openpose_coco.py --out-dir images python tools/browse_dataset.py
+configs/deeppose_flic_resnet18.py --out-dir images --count 4 --sheet
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Draw what the network of a config file is fed, by its own pipeline: pictures, keypoints, targets.'
+        description='Draw what the network of a config file is fed, by its own pipeline: images, keypoints, targets.'
     )
     parser.add_argument('config', help='a Python config file, for example configs/openpose_coco.py')
     parser.add_argument('--out-dir', required=True, metavar='DIR', help='gets <index>_<name of the image>.jpg')
@@ -51,10 +51,11 @@ def browse(args: argparse.Namespace) -> None:
     import numpy as np
     from mmengine.registry import init_default_scope
 
-    from custom_modules.engine.config import load_config
-    from custom_modules.engine.config_errors import explained_config_errors
+    from custom_modules.configuration.explain import explained_config_errors
+    from custom_modules.configuration.loading import load_config
+    from custom_modules.engine.browser import Browser
     from custom_modules.errors import UserError, make_folder
-    from custom_modules.inference.browsing import Browser, contact_sheet
+    from custom_modules.visualization.samples import contact_sheet
 
     cfg = load_config(args.config, args.cfg_options)
     if not cfg.get(f'{args.split}_dataloader') or not cfg.get('model'):
@@ -68,19 +69,19 @@ def browse(args: argparse.Namespace) -> None:
         chosen = np.random.default_rng(args.seed).permutation(len(browser))[: args.count]
         drawn = (browser.draw(int(index), args.seed) for index in chosen)
         if args.sheet:
-            write(folder / 'sheet.jpg', contact_sheet([picture for _, picture in drawn]))
+            write(folder / 'sheet.jpg', contact_sheet([image for _, image in drawn]))
         else:
-            for name, picture in drawn:
-                write(folder / f'{name}.jpg', picture)
+            for name, image in drawn:
+                write(folder / f'{name}.jpg', image)
     print(f'{folder}: {len(chosen)} of {len(browser)} samples')
 
 
-def write(path: Path, picture: object) -> None:
+def write(path: Path, image: object) -> None:
     import cv2
 
     from custom_modules.errors import UserError
 
-    if not cv2.imwrite(str(path), picture):
+    if not cv2.imwrite(str(path), image):
         raise UserError(f'cannot write {path}')
 
 

@@ -1,7 +1,7 @@
 """Convert released OpenPose weights to this repository's names, or ours to another project's.
 
-python tools/convert_weights.py body_pose_model.pth openpose_released.pth
-python tools/test.py configs/openpose_coco_released.py openpose_released.pth
+python tools/convert_weights.py body_pose_model.pth openpose_released.pth python tools/test.py
+configs/openpose_coco_released.py openpose_released.pth
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ sys.path.insert(0, str(REPOSITORY))
 if TYPE_CHECKING:
     import torch
 
-    from custom_modules.models.released_weights import Network
+    from custom_modules.models.weights.released import Network
 
 
 def parse_args() -> argparse.Namespace:
@@ -51,7 +51,7 @@ def convert(source: Path, dest: Path, to: str, kept_stages: int | None) -> None:
 
     from custom_modules.engine.checkpoints import explained_loading
     from custom_modules.errors import UserError
-    from custom_modules.models.released_weights import OPENPOSE, from_ours, recognise, to_ours, weights_of
+    from custom_modules.models.weights.released import OPENPOSE, from_ours, recognise, to_ours, weights_of
     from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
     if dest.exists():
@@ -91,7 +91,7 @@ def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
     import torch
     from mmpose.registry import MODELS
 
-    from custom_modules.engine.config import load_config
+    from custom_modules.configuration.loading import load_config
 
     option = f'{network.stages_setting}={stages - network.uncounted_stages}'
     with torch.device('meta'):
@@ -101,7 +101,7 @@ def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
 
 def stages_option(network: Network, stages: int) -> str:
     """The option that the config needs for this many stages, if any."""
-    from custom_modules.engine.config import load_config
+    from custom_modules.configuration.loading import load_config
 
     number = stages - network.uncounted_stages
     setting = load_config(REPOSITORY / network.config)

@@ -1,6 +1,6 @@
-"""What `make demo` shows: a small OpenPose learns from scratch on drawn people.
+"""What `make demo` shows: a small OpenPose learns from scratch on synthetic people.
 
-Draws the data, trains, tests on pictures it has not seen, and draws what it found there, all through the other tools.
+Draws the data, trains, tests on images it has not seen, and draws what it found there, all through the other tools.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CONFIG = REPOSITORY / 'configs/demo/openpose_generated.py'
 
 
 def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Train, test and draw a small OpenPose on drawn people.')
+    parser = argparse.ArgumentParser(description='Train, test and draw a small OpenPose on synthetic people.')
     parser.add_argument('--work-dir', default='work_dirs/demo', help='where everything goes (default: %(default)s)')
     return parser.parse_args()
 
@@ -26,19 +26,19 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     work_dir = Path(parse_args().work_dir)
     os.environ['CLASSICPOSE_DATA'] = str(work_dir / 'data')
-    pictures, metrics = work_dir / 'pictures', work_dir / 'metrics.json'
+    images, metrics = work_dir / 'images', work_dir / 'metrics.json'
 
     run('generate_data.py', work_dir / 'data/generated', '--train', 5000, '--val', 200)
     started = time.time()
     run('train.py', CONFIG, '--work-dir', work_dir)
     minutes = (time.time() - started) / 60
     checkpoint = (work_dir / 'last_checkpoint').read_text().strip()
-    run('test.py', CONFIG, checkpoint, '--work-dir', work_dir, '--out', metrics, '--show-dir', pictures, '--show-maps')
+    run('test.py', CONFIG, checkpoint, '--work-dir', work_dir, '--out', metrics, '--show-dir', images, '--show-maps')
 
     ap = json.loads(metrics.read_text())['coco/AP']
-    print(f'\nTrained in {minutes:.1f} minutes. COCO AP on 200 drawn pictures it has not seen: {ap:.3f}')
-    print(f'People, heatmaps and affinity fields it found: {pictures}')
-    print(f'Losses, pictures and the network in TensorBoard: .venv/bin/tensorboard --logdir {work_dir}')
+    print(f'\nTrained in {minutes:.1f} minutes. COCO AP on 200 drawn images it has not seen: {ap:.3f}')
+    print(f'People, heatmaps and affinity fields it found: {images}')
+    print(f'Losses, images and the network in TensorBoard: .venv/bin/tensorboard --logdir {work_dir}')
 
 
 def run(tool: str, *args: object) -> None:

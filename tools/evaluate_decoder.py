@@ -15,11 +15,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Score decoders by COCO AP on the maps that an exported OpenPose network makes of real pictures.'
+        description='Score decoders by COCO AP on the maps that an exported OpenPose network makes of real images.'
     )
     parser.add_argument('network', help='an .onnx file with the channels of the released OpenPose')
     parser.add_argument('coco', help="a folder in COCO's layout")
-    parser.add_argument('--split', choices=('train', 'val'), default='val', help='which pictures (default: val)')
+    parser.add_argument('--split', choices=('train', 'val'), default='val', help='which images (default: val)')
     parser.add_argument('--decoder', nargs='+', default=['default'], metavar='NAME', help='one or several, by name')
     parser.add_argument(
         '--set',
@@ -44,38 +44,38 @@ def main() -> None:
 def evaluate(args: argparse.Namespace) -> None:
     import numpy as np
 
+    from custom_modules.benchmark.released_network import ReleasedNetwork
     from custom_modules.datasets.coco import load_annotation_file
-    from custom_modules.datasets.transforms.loading import read_picture
-    from custom_modules.inference.released_network import ReleasedNetwork
+    from custom_modules.images import read_image
     from custom_modules.paf import decode_people
     from custom_modules.skeletons import COCO17, OPENPOSE18
 
     settings = settings_to_score(args)
     network = ReleasedNetwork(args.network)
     annotations = Path(args.coco, f'annotations/person_keypoints_{args.split}2017.json')
-    images = load_annotation_file(str(annotations), COCO17)['images']
+    entries = load_annotation_file(str(annotations), COCO17)['images']
     people = {name: [] for name in settings}
     seconds = dict.fromkeys(settings, 0.0)
-    for number, image in enumerate(images, start=1):
-        picture = read_picture(str(Path(args.coco, f'{args.split}2017', image['file_name'])))
-        maps = network.maps(picture)
+    for number, entry in enumerate(entries, start=1):
+        image = read_image(str(Path(args.coco, f'{args.split}2017', entry['file_name'])))
+        maps = network.maps(image)
         for name, values in settings.items():
             if number == 1:
                 decode_people(*maps, OPENPOSE18, network.stride, values)  # compiles
             started = time.perf_counter()
             keypoints, scores, instance_scores = decode_people(*maps, OPENPOSE18, network.stride, values)
             seconds[name] += time.perf_counter() - started
-            keypoints = np.where(scores[..., None] > 0, network.to_picture(keypoints, picture), 0)
+            keypoints = np.where(scores[..., None] > 0, network.to_image(keypoints, image), 0)
             found = dict(keypoints=keypoints, keypoint_scores=scores, bbox_scores=instance_scores)
-            people[name].append(dict(id=[], img_id=image['id'], pred_instances=found, gt_instances={}))
-        print(f'\r{number} of {len(images)} pictures', end='', file=sys.stderr)
+            people[name].append(dict(id=[], img_id=entry['id'], pred_instances=found, gt_instances={}))
+        print(f'\r{number} of {len(entries)} images', end='', file=sys.stderr)
     print(file=sys.stderr)
 
-    print(f'{"decoder":>30}     AP   AP50   AP75     AR  ms a picture')
+    print(f'{"decoder":>30}     AP   AP50   AP75     AR  ms an image')
     for name in settings:
         metrics = score(annotations, people[name])
         numbers = '  '.join(f'{100 * metrics[key]:5.1f}' for key in ('AP', 'AP .5', 'AP .75', 'AR'))
-        print(f'{name:>30}  {numbers}  {1e3 * seconds[name] / len(images):12.2f}')
+        print(f'{name:>30}  {numbers}  {1e3 * seconds[name] / len(entries):12.2f}')
 
 
 def settings_to_score(args: argparse.Namespace) -> dict:

@@ -33,9 +33,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.engine.config import load_config
+    from custom_modules.configuration.loading import load_config
+    from custom_modules.deploy.export import OPSET, TOLERANCE, export
     from custom_modules.errors import report_errors
-    from custom_modules.inference.onnx_export import OPSET, TOLERANCE, export
 
     with report_errors():
         cfg = load_config(args.config, args.cfg_options)

@@ -1,7 +1,7 @@
-"""Write the built-in data: pictures of drawn people in the format and layout of COCO or FLIC.
+"""Write the built-in data: images of synthetic people in the format and layout of COCO or FLIC.
 
-python tools/generate_data.py data/drawn --train 2000 --val 200
-python tools/generate_data.py data/drawn_flic --format flic --train 4000 --val 1000
+python tools/generate_data.py data/drawn --train 2000 --val 200 python tools/generate_data.py data/drawn_flic --format
+flic --train 4000 --val 1000
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Write pictures of drawn people with keypoints, in the format and layout of COCO or FLIC.',
+        description='Write images of synthetic people with keypoints, in the format and layout of COCO or FLIC.',
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('out_dir', help='a new or empty folder, or generated data, which is replaced')
@@ -31,15 +31,15 @@ def parse_args() -> argparse.Namespace:
         metavar=('W', 'H'),
         help='width and height in pixels (default: 256 256, for flic 360 240)',
     )
-    parser.add_argument('--seed', type=int, default=0, help='another seed gives other pictures')
+    parser.add_argument('--seed', type=int, default=0, help='another seed gives other images')
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.datasets.generated import generate_coco
-    from custom_modules.datasets.generated_flic import generate_flic
+    from custom_modules.datasets.synthetic.coco import generate_coco
+    from custom_modules.datasets.synthetic.flic import generate_flic
     from custom_modules.errors import report_errors
 
     options = {'seed': args.seed, 'progress': show_progress}

@@ -1,7 +1,7 @@
 """Describe the data sets of a config, and find what is wrong with them.
 
-python tools/inspect_data.py configs/openpose_coco.py
-python tools/inspect_data.py configs/openpose_coco.py --split train --pictures pictures
+python tools/inspect_data.py configs/openpose_coco.py python tools/inspect_data.py configs/openpose_coco.py --split
+train --images images
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 if TYPE_CHECKING:
     from mmengine.config import ConfigDict
 
-    from custom_modules.datasets.coco_checks import Finding, Findings
-    from custom_modules.datasets.inspection import Inspection
+    from custom_modules.datasets.checks.coco import Finding, Findings
+    from custom_modules.datasets.checks.report import Inspection
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,11 +30,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='a config file')
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='which data set (default: all)')
     parser.add_argument(
-        '--top', type=int, default=10, metavar='N', help='pictures with the most keypoints (default: %(default)s)'
+        '--top', type=int, default=10, metavar='N', help='images with the most keypoints (default: %(default)s)'
     )
-    parser.add_argument('--pictures', metavar='DIR', help='draw the people of those pictures into this folder')
+    parser.add_argument('--images', '--pictures', metavar='DIR', help='draw the people of those images into a folder')
     parser.add_argument(
-        '--no-images', action='store_true', help='do not open all pictures to see whether they are whole'
+        '--no-images', '--no-pictures', action='store_true', help='do not open all images to see whether they are whole'
     )
     parser.add_argument(
         '--cfg-options',
@@ -63,9 +63,9 @@ def main() -> None:
 
 def inspect_data(args: argparse.Namespace) -> list[Finding]:
     """Print everything but the summary."""
-    from custom_modules.datasets.inspection import find_datasets, inspect_dataset
-    from custom_modules.engine.config import load_config
-    from custom_modules.engine.config_errors import explained_config_errors
+    from custom_modules.configuration.explain import explained_config_errors
+    from custom_modules.configuration.loading import load_config
+    from custom_modules.datasets.checks.report import find_datasets, inspect_dataset
     from custom_modules.errors import UserError, make_folder
 
     cfg = load_config(args.config, args.cfg_options)
@@ -73,7 +73,7 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
     asked = [entry for entry in datasets if args.split in (None, *entry[0])]
     if not asked:
         raise UserError(f'{args.config} has no data set in {args.split}_dataloader')
-    folder = args.pictures and make_folder(args.pictures)
+    folder = args.images and make_folder(args.images)
     with explained_config_errors(cfg):
         inspections = [inspect_dataset(*entry) for entry in asked]
         between = compare(inspections, [entry for entry in datasets if entry not in asked])
@@ -87,10 +87,10 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
 
 
 def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDict]]) -> Findings:
-    """Look for training pictures in the other splits; ``rest`` are data sets to compare with that nobody asked for."""
-    from custom_modules.datasets.coco_checks import WARNING, Findings
-    from custom_modules.datasets.inspection import inspect_dataset
-    from custom_modules.datasets.picture_checks import check_shared
+    """Look for training images in the other splits; ``rest`` are data sets to compare with that nobody asked for."""
+    from custom_modules.datasets.checks.coco import WARNING, Findings
+    from custom_modules.datasets.checks.images import check_shared
+    from custom_modules.datasets.checks.report import inspect_dataset
     from custom_modules.errors import UserError
 
     findings, others = Findings(), []
@@ -112,16 +112,16 @@ def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDic
 
 def show(inspection: Inspection, top: int, folder: Path | None, *, open_them: bool) -> list[Finding]:
     """Print what is in a data set and what is wrong with it, and draw into the folder, if any."""
-    from custom_modules.datasets.inspection import report
-    from custom_modules.datasets.picture_checks import check_pictures
+    from custom_modules.datasets.checks.images import check_images
+    from custom_modules.datasets.checks.report import report
 
     people, findings = inspection.people, inspection.findings
     print(f'{", ".join(inspection.splits)}: {inspection.dataset.ann_file}')
     if people is not None:
         print(*report(inspection, top), '', sep='\n')
         if folder:
-            draw_pictures(inspection, top, folder)
-        findings.update(check_pictures(people, open_them=open_them))
+            draw_images(inspection, top, folder)
+        findings.update(check_images(people, open_them=open_them))
     return show_findings(findings)
 
 
@@ -131,28 +131,28 @@ def show_findings(findings: Findings) -> list[Finding]:
     return found
 
 
-def draw_pictures(inspection: Inspection, top: int, folder: Path) -> None:
-    """Write the pictures with the most labelled keypoints, the people drawn, in that order by name."""
+def draw_images(inspection: Inspection, top: int, folder: Path) -> None:
+    """Write the images with the most labelled keypoints, the people drawn, in that order by name."""
     import cv2
 
-    from custom_modules.datasets.annotated_people import richest_pictures
-    from custom_modules.datasets.inspection import drawn_skeleton
-    from custom_modules.datasets.transforms.loading import read_picture
+    from custom_modules.datasets.checks.people import richest_images
+    from custom_modules.datasets.checks.report import drawn_skeleton
     from custom_modules.errors import UserError
-    from custom_modules.inference.drawing import draw_people
+    from custom_modules.images import read_image
+    from custom_modules.visualization.people_and_maps import draw_people
 
     people = inspection.people
-    for rank, place in enumerate(richest_pictures(people, top), start=1):
+    for rank, place in enumerate(richest_images(people, top), start=1):
         try:
-            picture = read_picture(people.pictures[place])
+            image = read_image(people.images[place])
         except UserError as error:
             print(f'  not drawn: {error}')
             continue
         keypoints = people.keypoints[people.owners == place]
-        drawn = draw_people(picture, keypoints[..., :2], keypoints[..., 2], drawn_skeleton(inspection))
+        drawn = draw_people(image, keypoints[..., :2], keypoints[..., 2], drawn_skeleton(inspection))
         path = folder / f'{inspection.splits[0]}_{rank:02d}_{Path(people.names[place]).stem}.jpg'
         if not cv2.imwrite(str(path), drawn):
-            raise UserError(f'picture {path} cannot be written; is the disk full?')
+            raise UserError(f'image {path} cannot be written; is the disk full?')
 
 
 if __name__ == '__main__':

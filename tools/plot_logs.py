@@ -1,7 +1,7 @@
 """Draw the losses and metrics of runs, and tell the best epoch of each.
 
-python tools/plot_logs.py work_dirs/openpose_coco
-python tools/plot_logs.py work_dirs/deeppose_flic_resnet18 --keys loss pdj/wrist@0.1 --out wrists.png
+python tools/plot_logs.py work_dirs/openpose_coco python tools/plot_logs.py work_dirs/deeppose_flic_resnet18 --keys loss
+pdj/wrist@0.1 --out wrists.png
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'logs', nargs='+', metavar='WORK_DIR_OR_JSON', help='work dirs of tools/train.py, or scalars.json files'
     )
-    parser.add_argument('--out', default='curves.png', metavar='PNG', help='the picture (default: %(default)s)')
+    parser.add_argument('--out', default='curves.png', metavar='PNG', help='the image (default: %(default)s)')
     parser.add_argument(
         '--keys',
         nargs='+',
@@ -34,18 +34,18 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.engine import logs
     from custom_modules.errors import UserError, make_folder, report_errors
+    from custom_modules.visualization import curves
 
     with report_errors():
         out = Path(args.out)
         if out.suffix.lower() != '.png' or out.is_dir():
             raise UserError(f'--out {out}: give the name of a .png file')
-        runs = [run for path in dict.fromkeys(args.logs) for run in logs.read_runs(path)]
-        logs.panels(runs, args.keys)  # before a folder is made
+        runs = [run for path in dict.fromkeys(args.logs) for run in curves.read_runs(path)]
+        curves.panels(runs, args.keys)  # before a folder is made
         make_folder(out.parent)
-        logs.plot_runs(runs, out, args.keys)
-        print(logs.table(runs))
+        curves.plot_runs(runs, out, args.keys)
+        print(curves.table(runs))
         print(out)
 
 

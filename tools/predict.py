@@ -1,4 +1,4 @@
-"""Find the people in pictures and videos.
+"""Find the people in images and videos.
 
 python tools/predict.py configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pth street.jpg --out-dir drawn
 """
@@ -21,7 +21,7 @@ _OUTPUTS = (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Find the people in pictures and videos. Options with an underscore are named as in OpenPose.'
+        description='Find the people in images and videos. Options with an underscore are named as in OpenPose.'
     )
     parser.add_argument('config', help='the config file the model was trained with')
     parser.add_argument('checkpoint', help='the .pth file, or the .onnx file that tools/export_onnx.py made of it')
@@ -29,38 +29,38 @@ def parse_args() -> argparse.Namespace:
         'inputs',
         nargs='+',
         metavar='input',
-        help='pictures, folders of pictures, videos, patterns in quotes, a camera index, or http(s) URLs',
+        help='images, folders of images, videos, patterns in quotes, a camera index, or http(s) URLs',
     )
 
     output = parser.add_argument_group('output, at least one')
-    output.add_argument('--out-dir', metavar='DIR', help='drawn pictures, and of every video a drawn video')
-    output.add_argument('--write_images', metavar='DIR', help='a drawn picture of every picture and frame')
-    output.add_argument(
-        '--write_video', metavar='FILE', help='one drawn video (.mp4 or .avi) of all pictures and frames'
-    )
-    output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file a picture or frame")
+    output.add_argument('--out-dir', metavar='DIR', help='drawn images, and of every video a drawn video')
+    output.add_argument('--write_images', metavar='DIR', help='a drawn image of every image and frame')
+    output.add_argument('--write_video', metavar='FILE', help='one drawn video (.mp4 or .avi) of all images and frames')
+    output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file an image or frame")
     output.add_argument('--write_coco_json', metavar='FILE', help="all results in one file in COCO's format")
     output.add_argument('--write_csv', metavar='FILE', help='a table with a row a person')
-    output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the pictures')
+    output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the images')
     output.add_argument('--write_maps', metavar='DIR', help='the heatmaps and fields as numpy arrays (.npz)')
     output.add_argument(
-        '--model_pose', choices=('COCO', 'BODY_25'), default='COCO', help='parts in the JSON (default: %(default)s)'
+        '--model_pose', choices=('COCO', 'BODY_25'), default='COCO', help='keypoints in the JSON (default: %(default)s)'
     )
     output.add_argument(
         '--keypoint_scale',
         type=int,
         choices=range(5),
         default=0,
-        help="in the JSON: 0 and 2 the picture's pixels, 1 the network's input's, 3 from 0 to 1, 4 from -1 to 1",
+        help="in the JSON: 0 and 2 the image's pixels, 1 the network's input's, 3 from 0 to 1, 4 from -1 to 1",
     )
-    output.add_argument('--part_candidates', action='store_true', help='all candidates of every part in the JSON, too')
+    output.add_argument(
+        '--part_candidates', action='store_true', help='all candidates of every keypoint in the JSON, too'
+    )
     output.add_argument(
         '--render_threshold', type=float, default=0.05, help='lowest score drawn (default: %(default)s)'
     )
 
     network = parser.add_argument_group('the network')
     network.add_argument(
-        '--net_resolution', type=_resolution, metavar='WxH', help='fit pictures into this size; -1x368: any width'
+        '--net_resolution', type=_resolution, metavar='WxH', help='fit images into this size; -1x368: any width'
     )
     network.add_argument(
         '--scale_number', type=_positive, metavar='N', help='sizes to look at (default: as configured)'
@@ -69,15 +69,15 @@ def parse_args() -> argparse.Namespace:
         '--scale_gap', type=float, default=0.25, help='from one size to the next (default: %(default)s)'
     )
     network.add_argument('--maximize_positives', action='store_true', help='find more people, and more that are none')
-    network.add_argument('--number_people_max', type=_positive, metavar='N', help='keep the best so many of a picture')
+    network.add_argument('--number_people_max', type=_positive, metavar='N', help='keep the best so many of an image')
     network.add_argument(
         '--boxes',
         default=None,
         metavar=f'{_WHOLE}|{_DETECTOR}|FILE',
-        help='where single people are: in the whole picture (default), found by a torchvision detector, or a JSON file',
+        help='where single people are: in the full image (default), found by a torchvision detector, or a JSON file',
     )
     network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
-    network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='pictures at a time (default: 8)')
+    network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
     network.add_argument('--device', help="'cpu', 'cuda', ... (default: a GPU where there is one)")
     network.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings that override the config'
@@ -88,7 +88,7 @@ def parse_args() -> argparse.Namespace:
     video.add_argument('--frame_last', type=int, metavar='N', help='to this frame')
     video.add_argument('--frame_step', type=_positive, default=1, metavar='N', help='every so many frames')
     video.add_argument('--tracking', action='store_true', help='people keep their ids from frame to frame')
-    video.add_argument('--smoothing', action='store_true', help='filter the parts over time; includes --tracking')
+    video.add_argument('--smoothing', action='store_true', help='filter the keypoints over time; includes --tracking')
 
     args = parser.parse_args(_joined(sys.argv[1:]))
     if not any(getattr(args, name) for name in _OUTPUTS):
@@ -129,7 +129,7 @@ def main() -> None:
         count = predict(args, unreadable)
         print(f'{count} frames' if count != 1 else '1 frame', file=sys.stderr)
         if unreadable:
-            raise UserError(f'left out {len(unreadable)} of the pictures; the first: {unreadable[0]}')
+            raise UserError(f'left out {len(unreadable)} of the images; the first: {unreadable[0]}')
 
 
 def predict(args: argparse.Namespace, unreadable: list) -> int:
@@ -143,7 +143,7 @@ def predict(args: argparse.Namespace, unreadable: list) -> int:
         args.checkpoint,
         boxes=_boxes(args),
         device=args.device,
-        # A camera's pictures are wanted at once.
+        # A camera's images are wanted at once.
         batch_size=args.batch_size if frames.length is not None else 1,
         options=args.cfg_options,
         net_resolution=args.net_resolution,
@@ -163,35 +163,35 @@ def _boxes(args: argparse.Namespace):
     if args.boxes is None:
         return None
     if args.boxes == _WHOLE:
-        return boxes.whole_picture
+        return boxes.full_image
     if args.boxes == _DETECTOR:
         return boxes.PersonDetector(weights=args.detector_weights, device=args.device)
     return boxes.BoxFile(args.boxes)
 
 
 def _writers(args: argparse.Namespace, frames, predictor) -> list:
-    from custom_modules.inference import coco_results, csv_table, drawings, map_files, openpose_json
+    from custom_modules.writers import coco_json, csv_table, images, maps, openpose_json
 
     writers = []
     if args.out_dir:
-        writers.append(drawings.Drawings(args.out_dir, frames, args.render_threshold))
+        writers.append(images.Renderings(args.out_dir, frames.videos, args.render_threshold))
     if args.write_images:
-        writers.append(drawings.DrawnPictures(args.write_images, args.render_threshold))
+        writers.append(images.RenderedImages(args.write_images, args.render_threshold))
     if args.write_video:
-        writers.append(drawings.DrawnVideo(args.write_video, frames.fps, args.render_threshold))
+        writers.append(images.RenderedVideo(args.write_video, frames.fps, args.render_threshold))
     if args.write_json:
         layout = dict(COCO='coco18', BODY_25='body25')[args.model_pose]
         writers.append(
             openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
         )
     if args.write_coco_json:
-        writers.append(coco_results.CocoResults(args.write_coco_json))
+        writers.append(coco_json.CocoResults(args.write_coco_json))
     if args.write_csv:
         writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton))
     if args.write_heatmaps:
-        writers.append(map_files.MapPictures(args.write_heatmaps))
+        writers.append(maps.MapImages(args.write_heatmaps))
     if args.write_maps:
-        writers.append(map_files.MapArrays(args.write_maps))
+        writers.append(maps.MapArrays(args.write_maps))
     return writers
 
 

@@ -1,7 +1,6 @@
 """Draw what a cascade predicted: people from best to worst, every joint's way through the stages, PDJ curves.
 
-python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
-python tools/show_cascade.py predictions.pkl pictures
+python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl python tools/show_cascade.py predictions.pkl images
 """
 
 from __future__ import annotations
@@ -29,14 +28,14 @@ def main() -> None:
     import cv2
 
     from custom_modules.errors import make_folder, report_errors
-    from custom_modules.inference import cascade_pictures
+    from custom_modules.visualization import cascades
 
     with report_errors():
-        samples = cascade_pictures.read_predictions(args.predictions)
+        samples = cascades.read_predictions(args.predictions)
         folder = make_folder(args.out_dir)
-        cv2.imwrite(str(folder / 'best_to_worst.jpg'), cascade_pictures.draw_best_to_worst(samples, args.people))
-        cv2.imwrite(str(folder / 'movements.jpg'), cascade_pictures.draw_movements(samples, args.people))
-        cascade_pictures.plot_curves(samples, folder / 'pdj.png')
+        cv2.imwrite(str(folder / 'best_to_worst.jpg'), cascades.draw_best_to_worst(samples, args.people))
+        cv2.imwrite(str(folder / 'movements.jpg'), cascades.draw_movements(samples, args.people))
+        cascades.plot_curves(samples, folder / 'pdj.png')
     print(f'{folder}: best_to_worst.jpg, movements.jpg, pdj.png')
 
 

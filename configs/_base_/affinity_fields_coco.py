@@ -8,7 +8,7 @@ from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
 from mmpose.models import PoseDataPreprocessor
 
 from custom_modules.codecs import PartAffinityField
-from custom_modules.datasets import BottomUpCocoDataset, CropAroundPerson, LoadPicture, ResizeToHeight
+from custom_modules.datasets import BottomUpCocoDataset, CropAroundPerson, LoadIntactImage, ResizeToHeight
 from custom_modules.metrics import BodyCocoMetric
 
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/coco/'
@@ -16,13 +16,13 @@ del os  # a module cannot be dumped with the config
 codec = dict(type=PartAffinityField, input_size=(368, 368), heatmap_size=(46, 46), sigma=7.0, limb_width=8.0)
 
 train_pipeline = [
-    dict(type=LoadPicture),
+    dict(type=LoadIntactImage),
     dict(type=CropAroundPerson, input_size=codec['input_size'], heatmap_size=codec['heatmap_size']),
     dict(type=GenerateTarget, encoder=codec),
     dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size')),
 ]
 val_pipeline = [
-    dict(type=LoadPicture),
+    dict(type=LoadIntactImage),
     dict(type=ResizeToHeight, height=368),
     dict(
         type=PackPoseInputs,

@@ -1,4 +1,4 @@
-"""FLIC's people, one a sample, as whole pictures: the cascade cuts its crops itself."""
+"""FLIC's people, one a sample, as full images: the cascade cuts its crops itself."""
 
 import os
 
@@ -8,7 +8,7 @@ from mmengine.runner import EpochBasedTrainLoop, TestLoop, ValLoop
 from mmpose.datasets.transforms import PackPoseInputs
 from mmpose.models import PoseDataPreprocessor
 
-from custom_modules.datasets import FlicDataset, LoadPicture
+from custom_modules.datasets import FlicDataset, LoadIntactImage
 from custom_modules.engine import NextStageHook
 from custom_modules.metrics import PCP, PDJ
 
@@ -19,7 +19,7 @@ data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/flic/'
 del os  # a module cannot be dumped with the config
 
 pipeline = [
-    dict(type=LoadPicture),
+    dict(type=LoadIntactImage),
     dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'ori_shape')),
 ]
 train_dataloader = dict(

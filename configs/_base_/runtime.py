@@ -1,4 +1,4 @@
-"""What every experiment shares: hooks, logs, checkpoints, pictures."""
+"""What every experiment shares: hooks, logs, checkpoints, images."""
 
 from mmengine.hooks import (
     CheckpointHook,
@@ -9,7 +9,7 @@ from mmengine.hooks import (
 )
 from mmengine.visualization import LocalVisBackend, TensorboardVisBackend, Visualizer
 
-from custom_modules.engine import ModelGraphHook, PictureHook
+from custom_modules.engine import ModelGraphHook, PredictionImageHook
 
 default_scope = 'mmpose'
 default_hooks = dict(
@@ -19,7 +19,7 @@ default_hooks = dict(
     checkpoint=dict(type=CheckpointHook, interval=1, max_keep_ckpts=1, save_best='coco/AP', rule='greater'),
     sampler_seed=dict(type=DistSamplerSeedHook),
 )
-custom_hooks = [dict(type=PictureHook), dict(type=ModelGraphHook)]
+custom_hooks = [dict(type=PredictionImageHook), dict(type=ModelGraphHook)]
 visualizer = dict(type=Visualizer, vis_backends=[dict(type=LocalVisBackend), dict(type=TensorboardVisBackend)])
 env_cfg = dict(
     cudnn_benchmark=True,

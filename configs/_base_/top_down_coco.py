@@ -1,7 +1,7 @@
 """COCO's people one by one, each in its annotated box.
 
-A config built on it gives its codec to the steps that need it: ``pipeline[-3]`` and ``[-2]`` in training, ``[-2]`` in
-testing.
+A config built on it gives its codec to the steps that need it: ``pipeline[-3]`` and ``[-2]`` in training, ``[-2]``
+in testing.
 """
 
 import os
@@ -22,8 +22,8 @@ from mmpose.evaluation import CocoMetric
 from mmpose.models import PoseDataPreprocessor
 from torch.optim import Adam
 
-from custom_modules.datasets import LoadPicture, TopDownCocoDataset
-from custom_modules.engine import GuardedOptimWrapper, PredictionWatchHook
+from custom_modules.datasets import LoadIntactImage, TopDownCocoDataset
+from custom_modules.engine import GuardedOptimWrapper, PredictionCheckHook
 
 with read_base():
     from .runtime import *
@@ -32,7 +32,7 @@ data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/coco/'
 del os  # a module cannot be dumped with the config
 
 train_pipeline = [
-    dict(type=LoadPicture),
+    dict(type=LoadIntactImage),
     dict(type=GetBBoxCenterScale),
     dict(type=RandomFlip),
     dict(type=RandomBBoxTransform, shift_prob=0.0, scale_factor=(0.7, 1.3), rotate_factor=40.0),
@@ -41,7 +41,7 @@ train_pipeline = [
     dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'input_size')),
 ]
 val_pipeline = [
-    dict(type=LoadPicture),
+    dict(type=LoadIntactImage),
     dict(type=GetBBoxCenterScale),
     dict(type=TopdownAffine),
     dict(
@@ -111,4 +111,4 @@ log_processor = dict(
     type=LogProcessor,
     custom_cfg=[dict(data_src='loss', log_name='loss_epoch_mean', method_name='mean', window_size='epoch')],
 )
-custom_hooks.append(dict(type=PredictionWatchHook))
+custom_hooks.append(dict(type=PredictionCheckHook))

@@ -1,4 +1,4 @@
-"""A small cascade on drawn people in FLIC's format, in minutes on a CPU."""
+"""A small cascade on synthetic people in FLIC's format, in minutes on a CPU."""
 
 from mmengine.config import read_base
 

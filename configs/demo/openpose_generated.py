@@ -1,4 +1,4 @@
-"""A small OpenPose on drawn people, from random weights to pictures in five minutes on two CPU cores (`make demo`)."""
+"""A small OpenPose on synthetic people, from random weights in five minutes on two CPU cores (`make demo`)."""
 
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR, OptimWrapper

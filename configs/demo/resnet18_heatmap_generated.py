@@ -1,4 +1,4 @@
-"""ResNet-18 with heatmaps, a quarter of the channels, on drawn people, in minutes on a CPU."""
+"""ResNet-18 with heatmaps, a quarter of the channels, on synthetic people, in minutes on a CPU."""
 
 from mmengine.config import read_base
 
@@ -6,7 +6,7 @@ with read_base():
     from ..resnet18_heatmap_coco import *
 
     # isort: split
-    from .._base_.drawn_people import *  # second: it overrides
+    from .._base_.synthetic_people import *  # second: it overrides
 
 model.backbone.update(base_channels=16, stem_channels=16)
 model.backbone.pop('init_cfg')

@@ -1,4 +1,4 @@
-"""SimplePoseNet, a quarter of the channels, on drawn people, in minutes on a CPU."""
+"""SimplePoseNet, a quarter of the channels, on synthetic people, in minutes on a CPU."""
 
 from mmengine.config import read_base
 
@@ -6,7 +6,7 @@ with read_base():
     from ..simplepose_coco import *
 
     # isort: split
-    from .._base_.drawn_people import *  # second: it overrides
+    from .._base_.synthetic_people import *  # second: it overrides
 
 model.backbone.update(channels=(16, 32, 64))
 model.head.update(in_channels=64)

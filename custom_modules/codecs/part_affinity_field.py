@@ -70,11 +70,11 @@ class PartAffinityField(BaseKeypointCodec):
         self.settings = _decode_settings(decoder)
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
-        """Make the targets of one picture.
+        """Make the targets of one image.
 
         Args:
             keypoints: (N, K, 2) input pixels.
-            keypoints_visible: (N, K), > 0 where a part is labelled; all of them without it.
+            keypoints_visible: (N, K), > 0 where a keypoint is labelled; all of them without it.
 
         Returns:
             dict: ``heatmaps`` (K + 1, H, W) float32, background last; ``pafs`` (2 L, H, W) float32, x and y of a limb
@@ -91,14 +91,14 @@ class PartAffinityField(BaseKeypointCodec):
         )
 
     def decode(self, encoded: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Find the people in one picture's maps, of any size at the codec's stride.
+        """Find the people in one image's maps, of any size at the codec's stride.
 
         Args:
             encoded: heatmaps (K + 1, H, W) and pafs (2 L, H, W).
 
         Returns:
-            tuple: keypoints (P, K, 2) in input pixels, (0, 0) where a part is missing; keypoint_scores (P, K), 0 there;
-            instance_scores (P,), best first. P may be 0.
+            tuple: keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint_scores (P, K), 0
+            there; instance_scores (P,), best first. P may be 0.
         """
         heatmaps, pafs = encoded
         return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)
@@ -106,14 +106,14 @@ class PartAffinityField(BaseKeypointCodec):
     def batch_decode(
         self, encoded: tuple[torch.Tensor, torch.Tensor], sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Find the people in several pictures' maps; on a GPU, if they are there, up to the assembly.
+        """Find the people in several images' maps; on a GPU, if they are there, up to the assembly.
 
         Args:
             encoded: heatmaps (B, K + 1, H, W) and pafs (B, 2 L, H, W).
-            sizes: (W, H) of each picture's own part of the maps, at the top left; all of it without it.
+            sizes: (W, H) of each image's own part of the maps, at the top left; all of it without it.
 
         Returns:
-            For each picture what :meth:`decode` returns.
+            For each image what :meth:`decode` returns.
         """
         heatmaps, pafs = (maps.detach().float() for maps in encoded)
         if heatmaps.is_cuda and self.settings.batched:

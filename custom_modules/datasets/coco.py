@@ -15,31 +15,30 @@ from pycocotools import mask as run_lengths
 from ..errors import UserError
 from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
 
-# Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough parts, five of
+# Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of
 # COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
 # that one's size, that the samples would be nearly the same.
-_MAIN_PARTS = 5 / len(COCO17.keypoints)
+_MAIN_KEYPOINTS = 5 / len(COCO17.keypoints)
 _MAIN_AREA = 32**2
 _MAIN_DISTANCE = 0.3
 
 
 @DATASETS.register_module()
 class BottomUpCocoDataset(BaseCocoStyleDataset):
-    """COCO-format keypoints, all people of a picture together.
+    """COCO-format keypoints, all people of an image together.
 
     In training there is one sample for every main person, centred on that person, with all other people still targets;
-    in testing one for every picture, people or not. Parts are converted to ``skeleton``, which makes the neck.
+    in testing one for every image, people or not. Keypoints are converted to ``skeleton``, which makes the neck.
 
-    A training sample holds ``keypoints`` (N, K, 2) in the picture's pixels, ``keypoints_visible`` (N, K) in {0, 1},
+    A training sample holds ``keypoints`` (N, K, 2) in the image's pixels, ``keypoints_visible`` (N, K) in {0, 1},
     ``main_center`` (2,), ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which
-    nothing
-    is known: people without keypoints, and crowds less the people annotated in them.
+    nothing is known: people without keypoints, and crowds less the people annotated in them.
 
     Args:
         skeleton: the body model that is trained.
         annotated: the body model of the annotation file.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
-            ``test_mode``, ``indices`` (the first so many pictures), ...
+            ``test_mode``, ``indices`` (the first so many images), ...
 
     Raises:
         UserError: when the annotation file is missing or malformed, or holds nobody to train on.
@@ -58,7 +57,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         super().full_init()
         if self.test_mode:
             return
-        # Pictures are stored once; a sample is a pair of numbers, the picture's and its main person's.
+        # Images are stored once; a sample is a pair of numbers, the image's and its main person's.
         self._samples = np.array(
             [
                 (index, main)
@@ -70,7 +69,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         if not len(self._samples):
             raise UserError(
                 f'{self.ann_file}: nobody to train on; a main person has at least '
-                f'{_main_parts(len(self.annotated.keypoints))} labelled keypoints and an area of {_MAIN_AREA} pixels'
+                f'{_main_keypoints(len(self.annotated.keypoints))} labelled keypoints and an area of {_MAIN_AREA} '
+                'pixels'
             )
 
     def __len__(self) -> int:
@@ -80,8 +80,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     def get_data_info(self, idx: int) -> dict:
         if self.test_mode:
             return super().get_data_info(idx)
-        picture, main = self._samples[idx]
-        info = super().get_data_info(int(picture))
+        image, main = self._samples[idx]
+        info = super().get_data_info(int(image))
         info['main_center'], info['main_height'] = info.pop('mains')[main]
         return info
 
@@ -91,9 +91,9 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         for annotation in contents['annotations']:
             people[annotation['image_id']].append(annotation)
         self._metainfo['CLASSES'] = contents['categories']
-        return [self._picture(image, people[image['id']]) for image in contents['images']]
+        return [self._image(image, people[image['id']]) for image in contents['images']]
 
-    def _picture(self, image: dict, annotations: list[dict]) -> dict:
+    def _image(self, image: dict, annotations: list[dict]) -> dict:
         info = dict(
             img_id=image['id'],
             img_path=os.path.join(self.data_prefix['img'], image['file_name']),
@@ -159,7 +159,7 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
     sizes: list[float] = []
     for annotation in annotations:
         labelled = _labelled(annotation)
-        if labelled.sum() < _main_parts(len(labelled)) or annotation['area'] < _MAIN_AREA:
+        if labelled.sum() < _main_keypoints(len(labelled)) or annotation['area'] < _MAIN_AREA:
             continue
         x, y, width, height = annotation['bbox']
         center = np.array([x + width / 2, y + height / 2], dtype=np.float32)
@@ -173,9 +173,9 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
     return mains
 
 
-def _main_parts(keypoints: int) -> int:
+def _main_keypoints(keypoints: int) -> int:
     """How many of a body model's keypoints a main person has at least."""
-    return max(round(_MAIN_PARTS * keypoints), 1)
+    return max(round(_MAIN_KEYPOINTS * keypoints), 1)
 
 
 def ignored_region(annotations: list[dict], height: int, width: int) -> dict | None:

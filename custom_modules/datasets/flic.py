@@ -2,7 +2,7 @@
 
 Convention: coordinates are the annotation file's own numbers, unshifted. Nothing tells whether they count pixels from 0
 or, as MATLAB does, from 1: they are fractions, and no joint lies near enough to a border to decide (x runs from -7.1 to
-726.6 in pictures 720 pixels wide). The published PDJ values compare the raw numbers too.
+726.6 in images 720 pixels wide). The published PDJ values compare the raw numbers too.
 
 Symbols: N people, J = 11 labelled joints (FLIC10's ten, then the nose), K = 10 keypoints of FLIC10.
 """
@@ -59,8 +59,8 @@ class FlicDataset(BaseCocoStyleDataset):
     A sample holds, besides MMPose's metainfo (``flip_indices``, ...):
 
     - ``img_path``; ``img_id``, the image's number, the same for people of one image; ``id``, the person's row;
-    - ``keypoints`` (1, K, 2) float32 in the picture's pixels, and ``keypoints_visible`` (1, K) float32: 1 where
-      labelled, be it hidden or outside the picture;
+    - ``keypoints`` (1, K, 2) float32 in the image's pixels, and ``keypoints_visible`` (1, K) float32: 1 where
+      labelled, be it hidden or outside the image;
     - ``bbox`` (1, 4) float32, the :func:`person_box`, ``bbox_score`` (1,), and ``torso_box`` (1, 4) float32 as
       annotated, which no transform moves.
 
@@ -190,7 +190,7 @@ def split_rows(people: FlicPeople, split: str) -> np.ndarray:
 def person_box(torso_box: np.ndarray, size: float = 3.0) -> np.ndarray:
     """The square around the torso box's centre whose side is ``size`` torso heights: THE box of a person in FLIC.
 
-    It may leave the picture. All ten joints are inside for 93.7 % of the genuine people at size 2.5, for 99.3 % at 3.0
+    It may leave the image. All ten joints are inside for 93.7 % of the genuine people at size 2.5, for 99.3 % at 3.0
     and for all but one at 3.5.
 
     Args:

@@ -1,4 +1,4 @@
-"""Leeds Sports Pose and its extension: whole bodies, one a picture.
+"""Leeds Sports Pose and its extension: whole bodies, one an image.
 
 Convention: coordinates are the annotation file's own numbers, unshifted, sides the person's own. LSP's count pixels
 from 1, as MATLAB does; published results compare the raw numbers, and so does this project.
@@ -42,11 +42,11 @@ class LspPeople(NamedTuple):
 
 @DATASETS.register_module()
 class LspDataset(BaseCocoStyleDataset):
-    """One sample for every picture of LSP or of its extension; which of them, the annotation file's shape tells.
+    """One sample for every image of LSP or of its extension; which of them, the annotation file's shape tells.
 
     A sample holds, besides MMPose's metainfo, ``img_path``, ``img_id`` and ``id``, both the person's row, ``keypoints``
     (1, K, 2) float32, ``keypoints_visible`` (1, K) float32, 1 where labelled, ``bbox`` (1, 4) float32, the whole
-    picture as in DeepPose, and ``bbox_score`` (1,).
+    image as in DeepPose, and ``bbox_score`` (1,).
 
     Args:
         split: ``train``, the first 1000 people of LSP or all of the extension; ``test``, LSP's others.

@@ -16,11 +16,11 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
     """MMPose's CocoDataset for any body model, which says in one line what is wrong with an annotation file.
 
     Every person with labelled keypoints is a sample, crowds are none. A sample holds ``keypoints`` (1, K, 2) in the
-    picture's pixels, ``keypoints_visible`` (1, K), 0 where unlabelled, and ``bbox`` (1, 4), x and y of two corners.
+    image's pixels, ``keypoints_visible`` (1, K), 0 where unlabelled, and ``bbox`` (1, 4), x and y of two corners.
 
     Args:
         skeleton: the body model of the annotation file.
-        whole_image: one sample a picture instead, its largest person; the box is the whole picture.
+        whole_image: one sample an image instead, its largest person; the box is the full image.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many samples, or which), ``bbox_file``, ...
 

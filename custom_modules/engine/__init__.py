@@ -1,10 +1,8 @@
-from .collapse import PredictionWatchHook
-from .guard import GuardedOptimWrapper
-from .hooks import ModelGraphHook, PictureHook
-from .optim import OpenPoseOptimWrapperConstructor
+from .hooks import ModelGraphHook, PredictionCheckHook, PredictionImageHook
+from .optim import BFloat16OptimWrapper, GuardedOptimWrapper, OpenPoseOptimWrapperConstructor
 from .stages import NextStageHook
 
 __all__ = [
-    'GuardedOptimWrapper', 'NextStageHook', 'ModelGraphHook', 'OpenPoseOptimWrapperConstructor', 'PictureHook',
-    'PredictionWatchHook',
+    'BFloat16OptimWrapper', 'GuardedOptimWrapper', 'ModelGraphHook', 'NextStageHook',
+    'OpenPoseOptimWrapperConstructor', 'PredictionImageHook', 'PredictionCheckHook',
 ]  # fmt: skip

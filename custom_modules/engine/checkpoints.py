@@ -35,8 +35,7 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
     noted = Path(note.read_text().strip()) if note.is_file() else Path()
     saved = [path for path in work_dir.glob('*.pth') if not path.name.startswith('best_')]
     newest_first = sorted(saved, key=lambda path: path.stat().st_mtime, reverse=True)
-    # The noted path is absolute: in a folder that was moved or copied, the same name in the
-    # folder itself comes first.
+    # The noted path is absolute: in a folder that was moved or copied, the same name in the folder itself comes first.
     candidates = [work_dir / noted.name, noted, *newest_first]
     return next((path for path in candidates if path.is_file() and zipfile.is_zipfile(path)), None)
 

@@ -19,14 +19,13 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from ..configuration.explain import explained_config_errors
+from ..configuration.loading import load_config
 from ..errors import UserError, local_rank, make_folder
 from ..files import write_whole
-from .amp import BFloat16OptimWrapper
 from .checkpoints import CheckpointMatchHook, check_checkpoint_file, latest_checkpoint
-from .config import load_config
-from .config_errors import explained_config_errors
-from .guard import GuardedOptimWrapper
-from .hooks import PictureHook
+from .hooks.images import PredictionImageHook
+from .optim import BFloat16OptimWrapper, GuardedOptimWrapper
 from .runner import PoseRunner
 from .stages import stage_configs
 
@@ -130,7 +129,7 @@ def test(
     if dump:
         add_dump(cfg, dump)
     if show_dir:
-        add_pictures(cfg, show_dir, show_maps)
+        add_images(cfg, show_dir, show_maps)
     if out:
         _prepare_file(Path(out))
     runner = build_runner(cfg, launcher)
@@ -275,12 +274,12 @@ def add_dump(cfg: Config, path: str | Path) -> None:
     cfg.test_evaluator = [*metrics, dict(type=DumpResults, out_file_path=str(path))]
 
 
-def add_pictures(cfg: Config, folder: str | Path, maps: bool) -> None:
-    """Let the config's PictureHook, or a new one, draw into ``folder``."""
+def add_images(cfg: Config, folder: str | Path, maps: bool) -> None:
+    """Let the config's PredictionImageHook, or a new one, draw into ``folder``."""
     hooks = list(cfg.get('custom_hooks') or [])
-    found = [hook for hook in hooks if hook.get('type') in (PictureHook, PictureHook.__name__)]
+    found = [hook for hook in hooks if hook.get('type') in (PredictionImageHook, PredictionImageHook.__name__)]
     if not found:
-        found = [ConfigDict(type=PictureHook)]
+        found = [ConfigDict(type=PredictionImageHook)]
         hooks += found
     found[0].update(out_dir=str(Path(folder).resolve()), draw_maps=maps)
     cfg.custom_hooks = hooks

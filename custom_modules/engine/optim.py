@@ -1,10 +1,22 @@
+"""Optimizers: OpenPose's learning rates, batches that are not finite, mixed precision without a GPU."""
+
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from mmengine.optim import DefaultOptimWrapperConstructor
+import torch
+from mmengine.logging import MessageHub, print_log
+from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.registry import OPTIM_WRAPPERS
+from mmengine.runner.amp import autocast
+from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
+
+from ..errors import UserError
+from .wrapping import unwrapped
 
 # The second and later members of a head's list of stages.
 _LATER_STAGE = re.compile(r'\.stages\.[1-9]')
@@ -15,8 +27,8 @@ class OpenPoseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """OpenPose's learning rates: later stages learn faster, biases twice as fast and without decay.
 
     Factors of the released solver: stages from the second on 4, biases 2 and no weight decay, both together 8.
-        MMEngine's own
-    constructor cannot express the product: a parameter that one of its ``custom_keys`` names escapes ``bias_lr_mult``.
+    MMEngine's own constructor cannot express the product: a parameter that one of its ``custom_keys`` names escapes
+    ``bias_lr_mult``.
 
     ``paramwise_cfg``: ``later_stages_lr_mult``, ``bias_lr_mult``, ``bias_decay_mult``.
     """
@@ -36,3 +48,92 @@ class OpenPoseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
             )
             decay = (self.base_wd or 0) * (factors['bias_decay_mult'] if bias else 1)
             params.append(dict(params=members, lr=lr, weight_decay=decay))
+
+
+@OPTIM_WRAPPERS.register_module()
+class GuardedOptimWrapper(OptimWrapper):
+    """Skips updates whose loss or gradients are not finite, counts them, and gives up after too many in a row.
+
+    The count so far is logged as ``train/skipped``.
+
+    Args:
+        max_skipped: so many skipped updates in a row end the run.
+        kwargs: of MMEngine's OptimWrapper.
+    """
+
+    def __init__(self, *args: object, max_skipped: int = 20, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.max_skipped = max_skipped
+        self.skipped = self._in_a_row = 0
+
+    def update_params(
+        self, loss: torch.Tensor, step_kwargs: dict | None = None, zero_kwargs: dict | None = None
+    ) -> None:
+        """As MMEngine's, or nothing.
+
+        Raises:
+            UserError: after ``max_skipped`` updates in a row that were not finite.
+        """
+        if torch.isfinite(loss).all():
+            super().update_params(loss, step_kwargs, zero_kwargs)
+        else:
+            self._skip('loss')
+
+    def step(self, **kwargs: object) -> None:
+        """Clip the gradients and update, if they are finite."""
+        gradients = [p.grad for group in self.param_groups for p in group['params'] if p.grad is not None]
+        if torch.isfinite(torch.nn.utils.get_total_norm(gradients)):
+            self._in_a_row = 0
+            super().step(**kwargs)
+        else:
+            self._skip('gradient')
+
+    def _skip(self, what: str) -> None:
+        self.zero_grad()
+        self.skipped += 1
+        self._in_a_row += 1
+        MessageHub.get_current_instance().update_scalar('train/skipped', self.skipped)
+        print_log(f'The {what} of this batch is not finite: skipped, {self.skipped} so far.', 'current')
+        if self._in_a_row >= self.max_skipped:
+            raise UserError(
+                f'{self._in_a_row} batches in a row were not finite: lower the learning rate '
+                '(--cfg-options optim_wrapper.optimizer.lr=...), or look for broken annotations'
+            )
+
+
+@OPTIM_WRAPPERS.register_module()
+class BFloat16OptimWrapper(GuardedOptimWrapper):
+    """Runs the forward pass in bfloat16, the only half precision CPUs have.
+
+    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of
+    float32, so no loss is scaled.
+    """
+
+    @contextmanager
+    def optim_context(self, model: nn.Module) -> Iterator[None]:
+        """Autocast around the forward pass."""
+        with super().optim_context(model), autocast(dtype=torch.bfloat16), _float32_outputs(model):
+            yield
+
+
+@contextmanager
+def _float32_outputs(model: nn.Module) -> Iterator[None]:
+    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor.
+
+    Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
+    """
+    head = getattr(unwrapped(model), 'head', None)
+    if not isinstance(head, BaseHead):
+        yield
+        return
+    forward = head.forward
+
+    def float32_forward(*args: object) -> object:
+        outputs = forward(*args)
+        return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
+
+    head.forward = float32_forward
+    try:
+        yield
+    finally:
+        del head.forward

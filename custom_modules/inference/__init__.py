@@ -1,10 +1,10 @@
-"""From pictures and videos to people, and to files about them."""
+"""From images and videos to people, and to files about them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from .people import People
+from ..people import People
 
 __all__ = ['People', 'Predictor']
 

@@ -1,4 +1,4 @@
-"""Where people are, for networks that look at one person: the whole picture, a file, or a detector of torchvision."""
+"""Where people are, for networks that look at one person: the full image, a file, or a detector of torchvision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PERSON = 1  # of COCO's categories
 _FORMAT = 'a COCO annotation file, or a list of {"image_id" or "file_name": ..., "bbox": [x, y, w, h], "score": ...}'
 
 
-def whole_picture(frame: Frame) -> np.ndarray:
+def full_image(frame: Frame) -> np.ndarray:
     """(1, 5): one box around everything, x1, y1, x2, y2, score."""
     height, width = frame.image.shape[:2]
     return np.array([[0, 0, width, height, 1]], dtype=np.float32)
@@ -27,7 +27,7 @@ def whole_picture(frame: Frame) -> np.ndarray:
 class BoxFile:
     """Boxes of a JSON file: COCO annotations, or a list such as detectors write for COCO.
 
-    Pictures are found by their file name without its ending (a video's frames by ``People.name``), else by the number
+    Images are found by their file name without its ending (a video's frames by ``People.name``), else by the number
     at its end, which is COCO's image id. Boxes of other categories than 1 are left out.
 
     Raises:
@@ -61,7 +61,7 @@ class BoxFile:
             self._boxes[key].append([x, y, x + width, y + height, float(entry.get('score', 1))])
 
     def __call__(self, frame: Frame) -> np.ndarray:
-        """(N, 5) x1, y1, x2, y2, score; N is 0 for a picture that the file does not name."""
+        """(N, 5) x1, y1, x2, y2, score; N is 0 for an image that the file does not name."""
         digits = re.search(r'\d+$', frame.name)
         keys = [frame.name] + ([int(digits[0])] if digits else [])
         found = next((self._boxes[key] for key in keys if key in self._boxes), [])

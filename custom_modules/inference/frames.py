@@ -1,4 +1,4 @@
-"""The pictures to look at: files, folders, patterns, videos, cameras and URLs as one sequence of frames."""
+"""The images to look at: files, folders, patterns, videos, cameras and URLs as one sequence of frames."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from typing import NoReturn
 
 import numpy as np
 
-from ..datasets.transforms.loading import decode_picture, read_picture
 from ..errors import UserError
-from .video_file import Video, open_video
+from ..images import decode_image, read_image
+from ..video import Video, open_video
 
 PICTURE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_ENDINGS = ('.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
@@ -27,15 +27,15 @@ _TIMEOUT = 20  # seconds without an answer
 
 @dataclass
 class Frame:
-    """One picture to look at.
+    """One image to look at.
 
     Attributes:
         image: (H, W, 3) uint8 BGR, upright: turned as the EXIF data or the video's metadata say.
         name: by which files about it are called: ``street`` for ``street.jpg``, ``walk_000000000012`` for the frame 12
             of ``walk.mp4``.
-        path: the picture's or video's file or URL, or a camera's index.
-        number: of a video's frame, from 0; None for a picture.
-        source: the input it belongs to, as it was given: of a picture in a folder, the folder.
+        path: the image's or video's file or URL, or a camera's index.
+        number: of a video's frame, from 0; None for an image.
+        source: the input it belongs to, as it was given: of an image in a folder, the folder.
     """
 
     image: np.ndarray
@@ -47,13 +47,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Item:
-    """A picture or a video; a video's ``name`` is how the names of its frames begin."""
+    """An image or a video; a video's ``name`` is how the names of its frames begin."""
 
     path: str
     name: str
     source: str
     video: Video | None = None
-    data: bytes | None = None  # what a picture's URL gave
+    data: bytes | None = None  # what an image's URL gave
 
 
 class Frames:
@@ -102,14 +102,14 @@ def open_frames(
     """Find all inputs and look into each video, so that mistakes come to light before any work.
 
     Args:
-        inputs: picture or video files; folders, for the pictures in them (not in their subfolders) in natural order,
+        inputs: image or video files; folders, for the images in them (not in their subfolders) in natural order,
             ``2.jpg`` before ``10.jpg``; patterns like ``clips/*.mp4``; camera indices like ``0`` (a folder of that name
-            is ``./0``); http and https URLs of pictures and videos.
-        frame_first: number, from 0, of the first frame to deliver of each video and of each folder's or pattern's
-            pictures.
+            is ``./0``); http and https URLs of images and videos.
+        frame_first: number, from 0, of the first frame to deliver of each video and of each folder's or
+            pattern's images.
         frame_last: number of the last one, itself included; None for all.
         frame_step: from one delivered frame's number to the next one's.
-        unreadable: a list for the errors of pictures that cannot be read, which are skipped. Without it the first of
+        unreadable: a list for the errors of images that cannot be read, which are skipped. Without it the first of
             them is raised while iterating.
 
     Raises:
@@ -125,13 +125,13 @@ def open_frames(
     given = [inputs] if isinstance(inputs, str | os.PathLike) else inputs
     items = [item for source in given for item in _find(os.fspath(source), chosen)]
     if not items:
-        raise UserError('no input: give pictures, folders, videos, a camera index or URLs')
+        raise UserError('no input: give images, folders, videos, a camera index or URLs')
     _check_names(items)
     return Frames(items, unreadable)
 
 
 def _find(source: str, chosen: slice) -> list[_Item]:
-    """The pictures and videos that an input stands for."""
+    """The images and videos that an input stands for."""
     if source.isdecimal():
         return [_Item(source, f'camera{source}', source, open_video(source, chosen))]
     if re.match('https?://', source):
@@ -145,24 +145,24 @@ def _find(source: str, chosen: slice) -> list[_Item]:
     if os.path.exists(source):
         if not source.lower().endswith(PICTURE_ENDINGS + VIDEO_ENDINGS):
             known = ' '.join(PICTURE_ENDINGS + VIDEO_ENDINGS)
-            raise UserError(f'{source} is neither a picture nor a video by its ending; known are {known}')
+            raise UserError(f'{source} is neither an image nor a video by its ending; known are {known}')
         return [_file(source, source, chosen)]
     if glob.has_magic(source):
         files = filter(os.path.isfile, glob.glob(source, recursive=True))
         return _several(source, files, PICTURE_ENDINGS + VIDEO_ENDINGS, chosen)
-    raise UserError(f'{source} does not exist; give a picture, a folder, a video, a camera index or a URL')
+    raise UserError(f'{source} does not exist; give an image, a folder, a video, a camera index or a URL')
 
 
 def _several(source: str, files: Iterator[str], endings: tuple[str, ...], chosen: slice) -> list[_Item]:
-    """Of the files with these endings the videos and the chosen ones of the pictures."""
+    """Of the files with these endings the videos and the chosen ones of the images."""
     found = sorted((path for path in files if path.lower().endswith(endings)), key=_natural)
     if not found:
         raise UserError(f'{source}: no file there ends in {" ".join(endings)}; give a folder or files that are there')
-    pictures = [path for path in found if _is_picture(path)]
-    taken = set(pictures[chosen])
-    if pictures and not taken:
-        raise UserError(f'{source} has {len(pictures)} pictures, so none from number {chosen.start} on')
-    return [_file(path, source, chosen) for path in found if path in taken or not _is_picture(path)]
+    images = [path for path in found if _is_image(path)]
+    taken = set(images[chosen])
+    if images and not taken:
+        raise UserError(f'{source} has {len(images)} images, so none from number {chosen.start} on')
+    return [_file(path, source, chosen) for path in found if path in taken or not _is_image(path)]
 
 
 def _natural(path: str) -> list[tuple[bool, int, str]]:
@@ -170,12 +170,12 @@ def _natural(path: str) -> list[tuple[bool, int, str]]:
     return [(False, int(piece), '') if piece[0] in '0123456789' else (True, 0, piece) for piece in pieces]
 
 
-def _is_picture(path: str) -> bool:
+def _is_image(path: str) -> bool:
     return path.lower().endswith(PICTURE_ENDINGS)
 
 
 def _file(path: str, source: str, chosen: slice) -> _Item:
-    return _Item(path, Path(path).stem, source, None if _is_picture(path) else open_video(path, chosen))
+    return _Item(path, Path(path).stem, source, None if _is_image(path) else open_video(path, chosen))
 
 
 def _find_url(url: str, chosen: slice) -> _Item:
@@ -183,8 +183,8 @@ def _find_url(url: str, chosen: slice) -> _Item:
         file = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
         if not file.name.lower().endswith(VIDEO_ENDINGS):
             with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-                if _is_picture(file.name) or answer.headers.get_content_maintype() == 'image':
-                    return _Item(url, file.stem or 'picture', url, data=answer.read())
+                if _is_image(file.name) or answer.headers.get_content_maintype() == 'image':
+                    return _Item(url, file.stem or 'image', url, data=answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', None) or error
         raise UserError(f'{url} cannot be read ({reason}); download it and give the file') from error
@@ -193,8 +193,8 @@ def _find_url(url: str, chosen: slice) -> _Item:
 
 def _read(item: _Item) -> np.ndarray:
     if item.data is None:
-        return read_picture(item.path, upright=True)
-    return decode_picture(item.data, item.path, upright=True)
+        return read_image(item.path, upright=True)
+    return decode_image(item.data, item.path, upright=True)
 
 
 def _check_names(items: Sequence[_Item]) -> None:

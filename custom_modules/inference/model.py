@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 
 from mmengine.config import Config
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.registry import DATASETS, MODELS
+from mmpose.registry import MODELS
 from torch import nn
 
+from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
-from ..engine.config_errors import explained_config_errors
 from ..errors import UserError
-from ..skeletons import Skeleton, get_skeleton, skeleton_of
 
 
 def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
@@ -26,23 +23,10 @@ def load_model(cfg: Config, checkpoint: str | Path) -> nn.Module:
         if cfg.get(key) is None:
             raise UserError(f'{cfg.filename} has no {key}')
     if Path(checkpoint).suffix == '.onnx':
-        from .onnx_model import onnx_estimator
+        from ..deploy.network import onnx_estimator
 
         return onnx_estimator(cfg, checkpoint)
     with explained_config_errors(cfg):
         model = MODELS.build(cfg.model)
     load_weights(model, checkpoint)
     return model
-
-
-def find_skeleton(model: nn.Module, cfg: Config) -> Skeleton:
-    """The body model of the network, or else of the data it is tested on."""
-    for owner in (model, getattr(model, 'head', None)):
-        if hasattr(owner, 'skeleton'):
-            return owner.skeleton
-    dataset = cfg.test_dataloader.dataset
-    kind = DATASETS.get(dataset.type) if isinstance(dataset.type, str) else dataset.type
-    parameter = inspect.signature(kind).parameters.get('skeleton')
-    if parameter is not None:
-        return get_skeleton(dataset.get('skeleton', parameter.default))
-    return skeleton_of(parse_pose_metainfo(dataset.get('metainfo') or kind.METAINFO))

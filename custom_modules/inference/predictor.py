@@ -1,4 +1,4 @@
-"""From pictures to people with any trained model: load once, call as often as you like."""
+"""From images to people with any trained model: load once, call as often as you like."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mmpose.models import BottomupPoseEstimator
 from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 
+from ..configuration.loading import load_config
+from ..configuration.skeleton import find_skeleton
 from ..datasets.transforms import ResizeToHeight
-from ..datasets.transforms.loading import read_picture
-from ..engine.config import load_config
 from ..errors import UserError
-from ..paf import part_candidates
-from .boxes import whole_picture
-from .drawing import image_to_map_matrix
+from ..images import read_image
+from ..paf import image_to_map_matrix, part_candidates
+from ..people import People, boxes_around
+from .boxes import full_image
 from .frames import Frame
-from .model import find_skeleton, load_model
-from .people import People, boxes_around
+from .model import load_model
 
-# Pictures are there already.
-_LOADING = ('LoadPicture', 'LoadImage')
+# Images are there already.
+_LOADING = ('LoadIntactImage', 'LoadImage')
 # What OpenPose's flag of this name changes, as far as our decoders have it.
 _MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
 
@@ -43,25 +43,25 @@ class Predictor:
     Args:
         config: the config that the model was trained with.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
-        boxes: for networks of single people, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
-            by default :func:`whole_picture`.
+        boxes: for single-person networks, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
+            by default :func:`full_image`.
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
-        batch_size: pictures, or for networks of single people their boxes, at a time.
+        batch_size: images, or for single-person networks their boxes, at a time.
         options: ``key=value`` settings that override the config.
-        net_resolution: (w, h) that a picture is fitted into before the network sees it, -1 for any, as OpenPose's
-            option; only for networks of several people. The aspect is kept, the size padded to the stride.
+        net_resolution: (w, h) that an image is fitted into before the network sees it, -1 for any, as OpenPose's
+            option; only for bottom-up networks. The aspect is kept, the size padded to the stride.
         scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
-            and average their maps; only for networks of several people.
+            and average their maps; only for bottom-up networks.
         maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only for
-            networks of several people.
-        number_people_max: keep only so many people a picture, those with the best scores.
-        maps: also return the network's maps; only for networks of several people.
-        candidates: also return all peaks of each part; only for networks of several people.
+            bottom-up networks.
+        number_people_max: keep only so many people an image, those with the best scores.
+        maps: also return the network's maps; only for bottom-up networks.
+        candidates: also return all peaks of each keypoint; only for bottom-up networks.
 
     Attributes:
-        sees_several: whether the network finds several people by itself.
+        bottom_up: whether the network finds several people by itself.
         skeleton: of the people.
-        net_resolution: (w, h) that pictures are fitted into, -1 for any; None for networks of single people.
+        net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
 
     Raises:
         UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
@@ -87,7 +87,7 @@ class Predictor:
         cfg = load_config(config, options)
         init_default_scope(cfg.get('default_scope', 'mmpose'))
         self._model = load_model(cfg, checkpoint).to(_device(device)).eval()
-        self.sees_several = isinstance(self._model, BottomupPoseEstimator)
+        self.bottom_up = isinstance(self._model, BottomupPoseEstimator)
         bottom_up_only = dict(
             net_resolution=net_resolution is not None,
             scale_number=scale_number is not None,
@@ -95,10 +95,10 @@ class Predictor:
             heatmaps=maps,
             part_candidates=candidates,
         )
-        if not self.sees_several and any(bottom_up_only.values()):
+        if not self.bottom_up and any(bottom_up_only.values()):
             names = ', '.join(name for name, given in bottom_up_only.items() if given)
-            raise UserError(f'{config} is a network of single people: leave out {names}')
-        if self.sees_several and boxes is not None:
+            raise UserError(f'{config} is a single-person network: leave out {names}')
+        if self.bottom_up and boxes is not None:
             raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
         dataset = cfg.test_dataloader.dataset
         self.skeleton = find_skeleton(self._model, cfg)
@@ -116,23 +116,23 @@ class Predictor:
         self._maps, self._candidates = maps, candidates
         if maps or candidates:
             self._model.test_cfg['output_maps'] = True
-        self._boxes = boxes or whole_picture
+        self._boxes = boxes or full_image
         self._batch_size = batch_size
         self._number_people_max = number_people_max
 
-    def __call__(self, pictures: object) -> People | Iterator[People]:
-        """The people in a picture, or those in each of several.
+    def __call__(self, images: object) -> People | Iterator[People]:
+        """The people in an image, or those in each of several.
 
         Args:
-            pictures: a picture, (H, W, 3) uint8 BGR or the path of its file; or any iterable of pictures, which is
+            images: an image, (H, W, 3) uint8 BGR or the path of its file; or any iterable of images, which is
                 read as far as the results are.
 
         Raises:
             UserError: when a file is missing or broken.
         """
-        if isinstance(pictures, (str, Path, np.ndarray, Frame)):
-            return next(self(iter([pictures])))
-        frames = map(_as_frame, pictures, itertools.count())
+        if isinstance(images, (str, Path, np.ndarray, Frame)):
+            return next(self(iter([images])))
+        frames = map(_as_frame, images, itertools.count())
         return (people for _, people in self.stream(frames))
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, People]]:
@@ -141,7 +141,7 @@ class Predictor:
         count, shape = 0, None
         for frame in frames:
             samples = self._samples(frame)
-            # In a batch, pictures of different sizes would be padded, and their results depend on their company.
+            # In a batch, images of different sizes would be padded, and their results depend on their company.
             if waiting and shape != _shape(samples):
                 yield from self._people_of(waiting)
                 waiting, count = [], 0
@@ -153,10 +153,10 @@ class Predictor:
         yield from self._people_of(waiting)
 
     def _samples(self, frame: Frame) -> list[dict]:
-        """What the model is to see of a picture: all of it, or the box of each person."""
+        """What the model is to see of an image: all of it, or the box of each person."""
         size = frame.image.shape[:2]
         shared = dict(self._metainfo, img=frame.image, img_path=frame.path, img_shape=size, ori_shape=size, img_id=0)
-        if self.sees_several:
+        if self.bottom_up:
             return [self._transform(dict(shared, id=0))]
         return [
             self._transform(
@@ -180,7 +180,7 @@ class Predictor:
         count = len(self.skeleton.keypoints)
         keypoints = _stacked(results, 'keypoints', (count, 2))
         keypoint_scores = _stacked(results, 'keypoint_scores', (count,))
-        if self.sees_several:
+        if self.bottom_up:
             scores = _stacked(results, 'bbox_scores', ())
             boxes = boxes_around(keypoints, keypoint_scores > 0).astype(np.float32)
         else:
@@ -256,14 +256,14 @@ def _shape(samples: list[dict]) -> torch.Size | None:
     return samples[0]['inputs'].shape if samples else None
 
 
-def _as_frame(picture: object, number: int) -> Frame:
-    if isinstance(picture, Frame):
-        return picture
-    if isinstance(picture, np.ndarray):
-        if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8:
-            raise UserError(f'a picture is (H, W, 3) uint8, BGR, not {picture.shape} {picture.dtype}')
-        return Frame(image=picture, name=f'{number:012d}', path='', number=number, source='')
-    return Frame(read_picture(str(picture), upright=True), Path(picture).stem, str(picture), None, str(picture))
+def _as_frame(image: object, number: int) -> Frame:
+    if isinstance(image, Frame):
+        return image
+    if isinstance(image, np.ndarray):
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+            raise UserError(f'an image is (H, W, 3) uint8, BGR, not {image.shape} {image.dtype}')
+        return Frame(image=image, name=f'{number:012d}', path='', number=number, source='')
+    return Frame(read_image(str(image), upright=True), Path(image).stem, str(image), None, str(image))
 
 
 def _stacked(

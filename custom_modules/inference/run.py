@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
+from ..people import People
 from .frames import Frame, Frames
 from .overlap import BackgroundWriter, prefetched
-from .people import People
 from .predictor import Predictor
 from .smoothing import OneEuroSmoother
 from .tracking import Tracker
@@ -36,8 +36,8 @@ def run(
 
     Args:
         writers: context managers with ``write(people, image)``.
-        tracking: give people ids that last through an input: a video, or a folder in the order of its pictures.
-        smoothing: filter the tracked people's parts over time.
+        tracking: give people ids that last through an input: a video, or a folder in the order of its images.
+        smoothing: filter the tracked people's keypoints over time.
 
     Returns:
         How many frames there were.

@@ -1,4 +1,4 @@
-"""Less jitter in the parts of tracked people: the One-Euro filter of Casiez, Roussel and Vogel (CHI 2012).
+"""Less jitter in the keypoints of tracked people: the One-Euro filter of Casiez, Roussel and Vogel (CHI 2012).
 
 Symbols: P people, K keypoints.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .people import People
+from ..people import People
 from .tracking import extents
 
 
@@ -24,16 +24,16 @@ class _State:
 
 
 class OneEuroSmoother:
-    """Filters x and y of each part of each track: call it with each frame's people, in order, after the tracker.
+    """Filters x and y of each keypoint of each track: call it with each frame's people, in order, after the tracker.
 
-    A low-pass filter whose cutoff frequency is ``min_cutoff + beta * speed``: steady where a part rests, without lag
-    where it moves. Speeds are measured in sizes of the person, the longer side of the box around the parts, a second,
-    so that the same settings suit people near and far and any resolution. A part that was not there in the frame
-    before starts anew; only the last frame is remembered.
+    A low-pass filter whose cutoff frequency is ``min_cutoff + beta * speed``: steady where a keypoint rests, without
+    lag where it moves. Speeds are measured in sizes of the person, the longer side of the box around the keypoints, a
+    second, so that the same settings suit people near and far and any resolution. A keypoint that was not there in the
+    frame before starts anew; only the last frame is remembered.
 
     Args:
         fps: of the frames the smoother is called with, :attr:`Frames.fps`.
-        min_cutoff: in Hz, of a part at rest. Lower: less jitter.
+        min_cutoff: in Hz, of a keypoint at rest. Lower: less jitter.
         beta: Hz for each size a second. Higher: less lag.
         speed_cutoff: in Hz, of the low-pass filter of the speed.
     """
@@ -46,7 +46,7 @@ class OneEuroSmoother:
         self._last: _State | None = None
 
     def __call__(self, people: People) -> People:
-        """The same people with filtered keypoints; missing parts stay as they are.
+        """The same people with filtered keypoints; missing keypoints stay as they are.
 
         Raises:
             ValueError: when the people have no ``track_ids``.
@@ -58,11 +58,11 @@ class OneEuroSmoother:
         if self._last is not None:
             rows = np.array([self._last.rows.get(track, -1) for track in people.track_ids.tolist()], dtype=int)
             old = np.flatnonzero(rows >= 0)
-            person, part = np.nonzero(found[old] & self._last.found[rows[old]])
-            before, now = (rows[old[person]], part), (old[person], part)
+            person, keypoint = np.nonzero(found[old] & self._last.found[rows[old]])
+            before, now = (rows[old[person]], keypoint), (old[person], keypoint)
             size = extents(raw, found).max(axis=1)[now[0], None]
             moved = raw[now] - self._last.keypoints[before]
-            # A single part has no size; it only ever rests.
+            # A single keypoint has no size; it only ever rests.
             speed = np.divide(moved * self.fps, size, out=np.zeros_like(moved), where=size > 0)
             previous = self._last.speeds[before]
             speeds[now] = previous + _share(self.speed_cutoff, self.fps) * (speed - previous)

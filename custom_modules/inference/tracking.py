@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..people import People, boxes_around
 from ..skeletons import Skeleton
-from .people import People, boxes_around
 
 # Somebody seen from the side, or whose arms and legs lie on a line, is taken to be half as wide as long.
 _SLIMMEST = 0.5
@@ -28,19 +28,19 @@ def oks_matrix(
 ) -> np.ndarray:
     """COCO's object keypoint similarity of each two people, from 0 to 1.
 
-    Summed over the parts that both have, and divided by the number of parts of the one who has fewer. With detections
-    that have all parts, and people with labels, it is COCO's own.
+    Summed over the keypoints that both have, and divided by the number of parts of the one who has fewer. With
+    detections that have all keypoints, and people with labels, it is COCO's own.
 
     Args:
         keypoints: (P, K, 2).
-        found: (P, K) bool, where a part is there.
+        found: (P, K) bool, where a keypoint is there.
         other_keypoints: (Q, K, 2).
         other_found: (Q, K) bool.
         areas: of the people in square pixels, more than 0: (Q,) of the others, or (P, Q) of each two.
         sigmas: (K,) of the skeleton.
 
     Returns:
-        (P, Q) float64; 0 where two have no part in common.
+        (P, Q) float64; 0 where two have no keypoint in common.
     """
     steps = np.asarray(keypoints, np.float64)[:, None] - np.asarray(other_keypoints, np.float64)
     scale = np.asarray(areas, np.float64)[..., None] * (2 * np.asarray(sigmas, np.float64)) ** 2
@@ -51,13 +51,13 @@ def oks_matrix(
 
 
 def extents(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(P, 2): width and height of the smallest box around each person's parts (P, K, 2); 0 without a part."""
+    """(P, 2): width and height of the smallest box around each person's keypoints (P, K, 2); 0 without a keypoint."""
     boxes = boxes_around(keypoints, found)
     return np.where(found.any(axis=1)[:, None], boxes[:, 2:] - boxes[:, :2], 0.0)
 
 
 def person_areas(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(P,) areas in square pixels by the extent of the parts found, for :func:`oks_matrix`; more than 0."""
+    """(P,) areas in square pixels by the extent of the keypoints found, for :func:`oks_matrix`; more than 0."""
     short, long = np.sort(extents(keypoints, found).astype(np.float64), axis=1).T
     return np.maximum(long * np.maximum(short, _SLIMMEST * long), np.finfo(np.float64).tiny)
 

@@ -17,11 +17,11 @@ class BodyCocoMetric(CocoMetric):
     """COCO's average precision for people of any body model, ranked by the scores their assembly gave them.
 
     Predictions are converted to the annotated parts first, so the neck is never evaluated. Differs from MMPose's
-    CocoMetric,
-    besides, in three points: it evaluates the pictures it has seen, so that a dataset's ``indices`` work; a network
+    CocoMetric, besides, in three points: it evaluates the images it has seen, so that a dataset's ``indices`` work;
+    a network
         that has
-    found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do not overlap by
-    construction.
+    found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do not overlap
+    by construction.
 
     A missing part is at (0, 0), which COCO counts as a part found far away.
 
@@ -67,9 +67,9 @@ class BodyCocoMetric(CocoMetric):
         return dict(category_id=self._category) | sample | dict(pred_instances=converted)
 
     def compute_metrics(self, results: list) -> dict[str, float]:
-        """AP and AR over the pictures seen, see MMPose's CocoMetric."""
+        """AP and AR over the images seen, see MMPose's CocoMetric."""
         if not any(len(prediction['keypoints']) for prediction, _ in results):
-            print_log('Nobody was found in any picture: AP is 0.', 'current')
+            print_log('Nobody was found in any image: AP is 0.', 'current')
             return dict.fromkeys(_COCO_STATISTICS, 0.0)
         self.coco = _only_images(self.coco, {prediction['img_id'] for prediction, _ in results})
         return super().compute_metrics(results)

@@ -2,7 +2,7 @@
 
 Symbols: N people, K joints, L limbs, T thresholds.
 
-Convention: keypoints are (x, y) in pixels of one picture; what is measured is a ratio of lengths, so any unit will do.
+Convention: keypoints are (x, y) in pixels of one image; what is measured is a ratio of lengths, so any unit will do.
 Results are shares from 0 to 1. Ground truth that is NaN is unlabelled and left out. A predicted NaN is a joint that was
 not found, hence wrong. A joint or limb of which nobody has a label has no share: the functions return NaN for it.
 """

@@ -31,7 +31,7 @@ class _PeopleMetric(BaseMetric):
     """Gathers one predicted and one annotated person a sample, and reports shares by name.
 
     A sample is what MMPose's TopdownPoseEstimator returns, as MMEngine's Evaluator passes it on:
-    ``pred_instances.keypoints`` (1, K, 2), ``gt_instances.keypoints`` (1, K, 2), both in pixels of the picture, and
+    ``pred_instances.keypoints`` (1, K, 2), ``gt_instances.keypoints`` (1, K, 2), both in pixels of the image, and
     ``gt_instances.keypoints_visible`` (1, K), above 0 where labelled; arrays or tensors.
 
     What is not finite in the prediction is wrong, what is not finite in the ground truth is unlabelled. With ``stage``
@@ -99,9 +99,9 @@ class PDJ(_PeopleMetric):
     curve from 0 to 0.5 in steps of 0.01, where 1 is perfection. ``thresholds=[t / 100 for t in range(51)]`` reports the
     curve itself. Joints that nobody has labelled are left out.
 
-    Whether left is the person's or the observer's is the ground truth's affair: on FLIC published numbers are
-    observer-centric, and the person-centric ones of the same predictions up to 5 points lower, see
-    ``skeletons.observer_centric``.
+    Whether left is the person's or the observer's is the ground truth's affair: on FLIC published
+    numbers are observer-centric, and the person-centric ones of the same predictions up to 5 points
+    lower, see ``skeletons.observer_centric``.
 
     Args:
         thresholds: shares of the torso diameter; 0.2 is the one most often published.
@@ -203,7 +203,8 @@ def _annotated_torsos(gt: np.ndarray, skeleton: Skeleton, **_: np.ndarray) -> np
 
 def _predicted_torsos(pred: np.ndarray, skeleton: Skeleton, **_: np.ndarray) -> np.ndarray:
     """No torso found makes a person's joints wrong, so it becomes the smallest diameter there is: a network that
-    predicts one point for everything is not to be excused."""
+    predicts one point for everything is not to be excused.
+    """
     diameters = torso_diameters(pred, skeleton)
     return np.where(np.isfinite(diameters) & (diameters > 0), diameters, np.finfo(np.float32).tiny)
 

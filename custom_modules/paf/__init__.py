@@ -8,12 +8,12 @@ from .assembly import assemble_people, complete_people
 from .batched import decode_batch
 from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
-from .maps import cells_to_pixels, flip_maps, pixels_to_cells
+from .maps import cells_to_pixels, flip_maps, image_to_map_matrix, pixels_to_cells
 from .peaks import Peaks, find_peaks
 from .targets import affinity_fields, gaussian_heatmaps
 
 __all__ = [
     'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'assemble_people',
     'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
-    'gaussian_heatmaps', 'match_one_to_one', 'part_candidates', 'pixels_to_cells', 'score_limbs',
+    'gaussian_heatmaps', 'image_to_map_matrix', 'match_one_to_one', 'part_candidates', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip

@@ -27,39 +27,39 @@ def decode_batch(
     settings: DecodeSettings,
     sizes: Sequence[tuple[int, int]] | None = None,
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Find the people in the maps of several pictures.
+    """Find the people in the maps of several images.
 
     Args:
         heatmaps: (B, K + 1, H, W), background last, or (B, K, H, W).
         pafs: (B, 2 L, H, W) in the order of the skeleton's limbs.
         stride: input pixels a cell.
         settings: of those for which :attr:`DecodeSettings.batched` holds.
-        sizes: (W, H) of each picture's own part of the maps, at the top left; all of it without it.
+        sizes: (W, H) of each image's own part of the maps, at the top left; all of it without it.
 
     Returns:
-        For each picture what :func:`decode_people` returns.
+        For each image what :func:`decode_people` returns.
 
     Raises:
-        ValueError: when there are not as many sizes as pictures.
+        ValueError: when there are not as many sizes as images.
     """
-    parts = len(skeleton.keypoints)
-    heatmaps = heatmaps[:, :parts].float()
+    keypoints = len(skeleton.keypoints)
+    heatmaps = heatmaps[:, :keypoints].float()
     batch, _, height, width = heatmaps.shape
     if not batch:
         return []
     sizes = [(width, height)] * batch if sizes is None else list(sizes)
     if len(sizes) != batch:
-        raise ValueError(f'{len(sizes)} sizes for {batch} pictures')
+        raise ValueError(f'{len(sizes)} sizes for {batch} images')
     sizes = torch.tensor(sizes, device=heatmaps.device)
     columns = torch.arange(width, device=heatmaps.device) >= sizes[:, :1]
     rows = torch.arange(height, device=heatmaps.device) >= sizes[:, 1:]
     outside = (rows[:, :, None] | columns[:, None, :])[:, None]
-    picture, part, xy, score = _find_peaks(heatmaps.masked_fill(outside, -torch.inf), settings)
-    counts = torch.bincount(picture * parts + part, minlength=batch * parts)
-    limb, start, end, pairs = _pairs(counts.view(batch, parts), torch.tensor(skeleton.limbs, device=counts.device))
+    image, keypoint, xy, score = _find_peaks(heatmaps.masked_fill(outside, -torch.inf), settings)
+    counts = torch.bincount(image * keypoints + keypoint, minlength=batch * keypoints)
+    limb, start, end, pairs = _pairs(counts.view(batch, keypoints), torch.tensor(skeleton.limbs, device=counts.device))
     limb_score, middle = _score_pairs(
         pafs.float().masked_fill(outside, 0),
-        picture[start] if len(start) else start,
+        image[start] if len(start) else start,
         limb,
         xy,
         score,
@@ -70,10 +70,10 @@ def decode_batch(
         settings,
     )
     accepted = limb_score > 0
-    found = limb_score[accepted], limb[accepted], start[accepted], end[accepted], picture[start[accepted]]
+    found = limb_score[accepted], limb[accepted], start[accepted], end[accepted], image[start[accepted]]
 
-    peaks = Peaks(*(values.cpu().numpy() for values in (part, xy, score)))
-    peak_ends = counts.view(batch, parts).sum(dim=1).cumsum(dim=0).tolist()
+    peaks = Peaks(*(values.cpu().numpy() for values in (keypoint, xy, score)))
+    peak_ends = counts.view(batch, keypoints).sum(dim=1).cumsum(dim=0).tolist()
     pair_ends = pairs.sum(dim=1).cumsum(dim=0).tolist()
     limb_score, limb, start, end, owner = (values.cpu().numpy() for values in found)
     middle = middle.cpu().numpy()
@@ -95,7 +95,7 @@ def decode_batch(
 
 
 def _find_peaks(heatmaps: torch.Tensor, settings: DecodeSettings) -> tuple[torch.Tensor, ...]:
-    """Picture (M,), part (M,), position (M, 2) in cells and height (M,) of all peaks, in this order."""
+    """Image (M,), keypoint (M,), position (M, 2) in cells and height (M,) of all peaks, in this order."""
     height, width = heatmaps.shape[2:]
     padded = F.pad(heatmaps, (1, 1, 1, 1), value=-torch.inf)
 
@@ -108,22 +108,22 @@ def _find_peaks(heatmaps: torch.Tensor, settings: DecodeSettings) -> tuple[torch
         if settings.neighbours == 8 or 0 in (down, right):
             is_peak &= values > shifted(down, right)
             is_peak &= values >= shifted(-down, -right)
-    picture, part, row, column = is_peak.nonzero(as_tuple=True)
-    score = heatmaps[picture, part, row, column].double()
-    kept = _highest(picture * heatmaps.shape[1] + part, score, settings.max_peaks)
-    picture, part, row, column, score = (values[kept] for values in (picture, part, row, column, score))
+    image, keypoint, row, column = is_peak.nonzero(as_tuple=True)
+    score = heatmaps[image, keypoint, row, column].double()
+    kept = _highest(image * heatmaps.shape[1] + keypoint, score, settings.max_peaks)
+    image, keypoint, row, column, score = (values[kept] for values in (image, keypoint, row, column, score))
     xy = torch.stack([column, row], dim=1).double()
     if settings.subpixel == 'parabola':
         for axis, (down, right) in enumerate([(0, 1), (1, 0)]):
             before, after = (
-                padded[picture, part, row + 1 + sign * down, column + 1 + sign * right].double() for sign in (-1, 1)
+                padded[image, keypoint, row + 1 + sign * down, column + 1 + sign * right].double() for sign in (-1, 1)
             )
             inside = ~(torch.isinf(before) | torch.isinf(after))
             before, after = ((side / score).clamp(min=LOG_FLOOR).log() for side in (before, after))
             curvature = before + after
             offset = torch.where(curvature < 0, 0.5 * (before - after) / curvature, 0).clamp(-0.5, 0.5)
             xy[:, axis] += torch.where(inside, offset, 0)
-    return picture, part, xy, score
+    return image, keypoint, xy, score
 
 
 def _highest(group: torch.Tensor, score: torch.Tensor, count: int) -> torch.Tensor:
@@ -136,8 +136,8 @@ def _highest(group: torch.Tensor, score: torch.Tensor, count: int) -> torch.Tens
 
 def _pairs(counts: torch.Tensor, limbs: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Kind, start and end of all pairs of peaks that a limb could join, and (B, L) how many there are."""
-    batch, parts = counts.shape
-    first = (counts.flatten().cumsum(dim=0) - counts.flatten()).view(batch, parts)
+    batch, keypoints = counts.shape
+    first = (counts.flatten().cumsum(dim=0) - counts.flatten()).view(batch, keypoints)
     ends = counts[:, limbs[:, 1]]
     pairs = counts[:, limbs[:, 0]] * ends
     flat = pairs.flatten()
@@ -151,7 +151,7 @@ def _pairs(counts: torch.Tensor, limbs: torch.Tensor) -> tuple[torch.Tensor, ...
 
 def _score_pairs(
     pafs: torch.Tensor,
-    picture: torch.Tensor,
+    image: torch.Tensor,
     limb: torch.Tensor,
     xy: torch.Tensor,
     height: torch.Tensor,
@@ -164,7 +164,7 @@ def _score_pairs(
     """(T,) the pairs' scores, 0 for those that are no limbs, and (T,) the field in their middle."""
     along = xy[end] - xy[start]
     length = along.norm(dim=1).clamp(min=1e-9)
-    middle = _projections(pafs, picture, limb, xy[start], along, length, xy.new_tensor([0.5]))[:, 0]
+    middle = _projections(pafs, image, limb, xy[start], along, length, xy.new_tensor([0.5]))[:, 0]
     scores = torch.zeros_like(middle)
     threshold = torch.tensor(settings.peak_threshold, device=height.device)
     likely = ((height[start] > threshold) & (height[end] > threshold)).nonzero()[:, 0]
@@ -172,7 +172,7 @@ def _score_pairs(
     fractions = torch.arange(settings.samples, device=xy.device) / max(settings.samples - 1, 1)
     length = length[likely]
     samples = _projections(
-        pafs, picture[likely], limb[likely], xy[start[likely]], along[likely], length, fractions.double()
+        pafs, image[likely], limb[likely], xy[start[likely]], along[likely], length, fractions.double()
     )
     passes = samples > settings.paf_threshold
     passed = passes.sum(dim=1)
@@ -181,12 +181,12 @@ def _score_pairs(
     else:
         score = samples.mean(dim=1)
     if settings.length_prior:
-        long_limb = 0.5 * sizes[picture[likely], 1]
+        long_limb = 0.5 * sizes[image[likely], 1]
         score = score + (long_limb / length - 1).clamp(max=0)
     score = torch.where(passed > settings.pass_ratio * settings.samples, score, 0).nan_to_num(0).clamp(min=0)
     short = length < settings.short_limb / stride
     score = torch.where(short, score.clamp(min=settings.paf_threshold), score)
-    if settings.part_evidence:
+    if settings.keypoint_evidence:
         score = score * (height[start[likely]] * height[end[likely]]).sqrt()
     scores[likely] = score
     return scores, middle
@@ -194,7 +194,7 @@ def _score_pairs(
 
 def _projections(
     pafs: torch.Tensor,
-    picture: torch.Tensor,
+    image: torch.Tensor,
     limb: torch.Tensor,
     start: torch.Tensor,
     along: torch.Tensor,
@@ -212,7 +212,7 @@ def _projections(
     projection = 0
     for component in (0, 1):
         channel = (2 * limb + component)[:, None]
-        where = picture[:, None], channel
+        where = image[:, None], channel
         value = (pafs[(*where, top, left)] * (1 - x) + pafs[(*where, top, right)] * x) * (1 - y)
         value = value + (pafs[(*where, below, left)] * (1 - x) + pafs[(*where, below, right)] * x) * y
         projection = projection + value * along[:, None, component]

@@ -25,17 +25,18 @@ class DecodeSettings:
         upsample: factor by which the maps are enlarged (bicubic) before anything else.
         smoothing: sigma of a Gaussian over the enlarged heatmaps, 0 for none.
         peak_threshold, neighbours, subpixel, max_peaks: see :func:`find_peaks`.
-        peak_distance: of two peaks of a part closer than this only the higher is kept.
+        peak_distance: of two peaks of a keypoint closer than this only the higher is kept.
         samples, paf_threshold, pass_ratio, mean_of_passing, part_evidence: see :func:`score_limbs`.
-        length_prior: limbs longer than half the picture's height lose score in proportion.
+        length_prior: limbs longer than half the image's height lose score in proportion.
         short_limb: ends closer than this are joined whatever the field says.
         merge, best_first: see :func:`assemble_people`.
-        hint_threshold: missing parts are looked for among peaks down to this height, see :func:`complete_people`;
+        hint_threshold: missing keypoints are looked for among peaks down to this height, see :func:`complete_people`;
             None leaves them missing.
-        min_parts: people with fewer parts, before completion, are dropped.
-        min_score: people whose score a part is lower are dropped.
-        ranking: the instance score. 'mean' of parts and limbs over the parts found; 'sum' of them over all parts and
-            limbs there could be; 'size' is that sum, weighed by how exactly a person of that size can be located.
+        min_parts: people with fewer keypoints, before completion, are dropped.
+        min_score: people whose score a keypoint is lower are dropped.
+        ranking: the instance score. 'mean' of keypoints and limbs over the keypoints found; 'sum' of them over all
+            keypoints and limbs there could be; 'size' is that sum, weighed by how exactly a person of that size can
+            be located.
     """
 
     upsample: int = 1
@@ -49,7 +50,7 @@ class DecodeSettings:
     paf_threshold: float = 0.05
     pass_ratio: float = 0.6
     mean_of_passing: bool = False
-    part_evidence: bool = True
+    keypoint_evidence: bool = True
     length_prior: bool = False
     short_limb: float = 8.0
     merge: bool = True
@@ -78,7 +79,12 @@ class DecodeSettings:
 
 # What all the originals have in common, and the default has not.
 _ORIGINAL = dict(
-    peak_threshold=0.1, paf_threshold=0.05, part_evidence=False, best_first=False, hint_threshold=None, ranking='sum'
+    peak_threshold=0.1,
+    paf_threshold=0.05,
+    keypoint_evidence=False,
+    best_first=False,
+    hint_threshold=None,
+    ranking='sum',
 )
 DECODERS: dict[str, DecodeSettings] = dict(
     default=DecodeSettings(),
@@ -92,7 +98,7 @@ DECODERS: dict[str, DecodeSettings] = dict(
         **_ORIGINAL | dict(ranking='mean'), upsample=8, smoothing=3, neighbours=4, subpixel='none', pass_ratio=0.8,
         length_prior=True, short_limb=0, min_parts=4, min_score=0.4,
     ),
-    # C++ OpenPose with its default flags; ends closer than about 1/150 of the picture's diagonal are joined there too.
+    # C++ OpenPose with its default flags; ends closer than about 1/150 of the image's diagonal are joined there too.
     openpose=DecodeSettings(
         **_ORIGINAL | dict(peak_threshold=0.05, best_first=True, ranking='mean'), upsample=8, subpixel='centroid',
         samples=None, pass_ratio=0.95, short_limb=3, min_parts=3, min_score=0.4,
@@ -112,7 +118,7 @@ def decode_people(
     stride: float,
     settings: DecodeSettings = DECODERS['default'],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Find the people in one picture's maps.
+    """Find the people in one image's maps.
 
     Args:
         heatmaps: (K + 1, H, W), background last, or (K, H, W).
@@ -120,7 +126,7 @@ def decode_people(
         stride: input pixels a cell.
 
     Returns:
-        keypoints (P, K, 2) in input pixels, (0, 0) where a part is missing; keypoint_scores (P, K), 0 where it is
+        keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint_scores (P, K), 0 where it is
         missing; instance_scores (P,), best first.
     """
     count = len(skeleton.keypoints)
@@ -138,7 +144,7 @@ def decode_people(
         settings.paf_threshold,
         settings.pass_ratio,
         settings.mean_of_passing,
-        settings.part_evidence,
+        settings.keypoint_evidence,
         long_limb=0.5 * heatmaps.shape[1] if settings.length_prior else None,
         short_limb=settings.short_limb / stride,
         pixel=1 / stride,
@@ -157,7 +163,7 @@ def part_candidates(
         stride: input pixels a cell.
 
     Returns:
-        For each part (M, 3) float32: x and y in input pixels, and the score.
+        For each keypoint (M, 3) float32: x and y in input pixels, and the score.
     """
     count = len(skeleton.keypoints)
     heatmaps = np.asarray(heatmaps[:count], dtype=np.float32)
@@ -165,7 +171,7 @@ def part_candidates(
         heatmaps, stride = _enlarge(heatmaps, settings.upsample), stride / settings.upsample
     peaks = _peaks(heatmaps, stride, settings, settings.peak_threshold)
     rows = np.column_stack([cells_to_pixels(peaks.xy, stride), peaks.score]).astype(np.float32)
-    return [rows[peaks.part == part] for part in range(count)]
+    return [rows[peaks.keypoint == keypoint] for keypoint in range(count)]
 
 
 def _peaks(heatmaps: np.ndarray, stride: float, settings: DecodeSettings, threshold: float) -> Peaks:
@@ -191,10 +197,10 @@ def people_from_candidates(
     """The second half of :func:`decode_people`, which needs the maps no more."""
     connections = match_one_to_one(candidates.limbs)
     members, limb_scores = assemble_people(peaks, connections, skeleton, settings.merge, settings.best_first)
-    parts = (members >= 0).sum(axis=1)
+    found = (members >= 0).sum(axis=1)
     evidence = _at_peaks(peaks.score, members).sum(axis=1) + limb_scores
-    mean = evidence / np.maximum(parts, 1)
-    kept = (parts >= settings.min_parts) & (mean >= settings.min_score)
+    mean = evidence / np.maximum(found, 1)
+    kept = (found >= settings.min_parts) & (mean >= settings.min_score)
     members, evidence, mean = members[kept], evidence[kept], mean[kept]
 
     if settings.ranking == 'mean':
@@ -221,7 +227,7 @@ def _at_peaks(values: np.ndarray, members: np.ndarray, missing: float = 0.0) -> 
 
 
 def _size_weight(members: np.ndarray, peaks: Peaks) -> np.ndarray:
-    """(P,) in [0, 1): what is left of a person's similarity to the truth when parts are off by a cell or so.
+    """(P,) in [0, 1): what is left of a person's similarity to the truth when keypoints are off by a cell or so.
 
     The similarity of COCO falls with the error over the person's size, and the error is the same for all sizes: it
     comes with the grid.

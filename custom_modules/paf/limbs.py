@@ -1,4 +1,6 @@
-"""Which parts belong together: line integrals through the affinity fields and a one-to-one choice for every limb."""
+"""Which keypoints belong together: line integrals through the affinity fields and a one-to-one choice for
+every limb.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,7 @@ def score_limbs(
     threshold: float = 0.05,
     pass_ratio: float = 0.8,
     mean_of_passing: bool = False,
-    part_evidence: bool = False,
+    keypoint_evidence: bool = False,
     long_limb: float | None = None,
     short_limb: float = 0.0,
     pixel: float = 1.0,
@@ -57,15 +59,15 @@ def score_limbs(
 
     Args:
         pafs: (2 L, H, W).
-        peaks: the parts' candidates.
-        limbs: L pairs of part indices.
+        peaks: the keypoints' candidates.
+        limbs: L pairs of keypoint indices.
         samples: points on each line, bilinear between cells; None takes C++ OpenPose's 5 to 25, by length.
         threshold: what the field along the line must exceed for a sample to pass.
         pass_ratio: a limb needs more than this share of passing samples.
         mean_of_passing: the score is the mean of the passing samples, not of all.
         part_evidence: the score is multiplied by the geometric mean of its ends' heights.
-        long_limb: limbs longer than this many cells lose score in proportion, the original's ``min(0.5 H / length - 1,
-            0)``.
+        long_limb: limbs longer than this many cells lose score in proportion, the original's ``min(0.5 H / length -
+            1, 0)``.
         short_limb: ends closer than this many cells are joined, with the score ``threshold`` at least: on so short a
             line the field has no cell to speak in.
         pixel: cells an input pixel, for ``samples`` None.
@@ -74,21 +76,21 @@ def score_limbs(
     pafs = np.ascontiguousarray(pafs, dtype=np.float32)
     ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
     limb, start, end, score, middle = _score_pairs(
-        pafs, peaks.xy, peaks.score, first_of_part(peaks, ends.max() + 1), ends, samples or 0, threshold, pass_ratio,
-        mean_of_passing, part_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
+        pafs, peaks.xy, peaks.score, first_of_keypoint(peaks, ends.max() + 1), ends, samples or 0, threshold,
+        pass_ratio, mean_of_passing, keypoint_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
         np.float32(peak_threshold),
     )  # fmt: skip
     return Candidates(Connections(limb, start, end, score), middle)
 
 
-def first_of_part(peaks: Peaks, parts: int) -> np.ndarray:
-    """(parts + 1,) the index of each part's first peak, and where the last part's end."""
-    return np.searchsorted(peaks.part, np.arange(parts + 1))
+def first_of_keypoint(peaks: Peaks, keypoints: int) -> np.ndarray:
+    """(keypoints + 1,) the index of each keypoint's first peak, and where the last part's end."""
+    return np.searchsorted(peaks.keypoint, np.arange(keypoints + 1))
 
 
 @compiled
 def _score_pairs(
-    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, part_evidence, long_limb,
+    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, keypoint_evidence, long_limb,
     short_limb, pixel, peak_threshold,
 ):  # fmt: skip
     """The limbs' kind, start, end and score, and all pairs' field in the middle."""
@@ -116,7 +118,7 @@ def _score_pairs(
                 )  # fmt: skip
                 if length < short_limb:
                     score = max(score, threshold)
-                if part_evidence:
+                if keypoint_evidence:
                     score *= np.sqrt(height[start] * height[end])
                 if score > 0:
                     limbs[found, 0], limbs[found, 1], limbs[found, 2], scores[found] = limb, start, end, score

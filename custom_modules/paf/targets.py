@@ -18,7 +18,7 @@ from .maps import pixels_to_cells
 # sigma).
 _PAPER_FLOOR = 1e-5
 _RELEASED_FLOOR = 1e-2
-# Parts farther away than this many cells, or nowhere at all, leave no trace and would overflow integers.
+# Keypoints farther away than this many cells, or nowhere at all, leave no trace and would overflow integers.
 _FAR = 1e6
 # Cells on an edge are looked at even if the edge was computed a little short.
 _ROUNDING = 1e-6
@@ -32,16 +32,16 @@ def gaussian_heatmaps(
     sigma: float,
     released: bool = False,
 ) -> np.ndarray:
-    """Confidence maps of all parts and, last, of the background, 1 - max over the parts.
+    """Confidence maps of all keypoints and, last, of the background, 1 - max over the keypoints.
 
     Args:
         keypoints: (N, K, 2) input pixels.
-        visible: (N, K), > 0 where the part is labelled.
+        visible: (N, K), > 0 where the keypoint is labelled.
         size: (W, H) of the maps.
         stride: input pixels a cell.
         sigma: of the Gaussian, in input pixels.
-        released: as the authors' training code does it, instead of the paper: where Gaussians of one part overlap their
-            sum clipped at 1 instead of the maximum, and Gaussians cut at 1 % of their height.
+        released: as the authors' training code does it, instead of the paper: where Gaussians of one keypoint overlap
+            their sum clipped at 1 instead of the maximum, and Gaussians cut at 1 % of their height.
 
     Returns:
         (K + 1, H, W) float32 in [0, 1].
@@ -62,14 +62,14 @@ def _present(cells: np.ndarray, visible: np.ndarray) -> np.ndarray:
 @compiled
 def _draw_gaussians(maps, centers, present, sharpness, farthest, add):
     """exp(-sharpness * distance^2) on the cells where the exponent does not exceed ``farthest``."""
-    people, parts = present.shape
+    people, keypoints = present.shape
     height, width = maps.shape[1:]
     reach = np.sqrt(farthest / sharpness)
     for person in range(people):
-        for part in range(parts):
-            if not present[person, part]:
+        for keypoint in range(keypoints):
+            if not present[person, keypoint]:
                 continue
-            center_x, center_y = centers[person, part]
+            center_x, center_y = centers[person, keypoint]
             for row in _cells(center_y - reach, center_y + reach, height):
                 squared_y = (row - center_y) ** 2
                 chord = np.sqrt(max(reach**2 - squared_y, 0.0))
@@ -79,9 +79,9 @@ def _draw_gaussians(maps, centers, present, sharpness, farthest, add):
                         continue
                     value = np.exp(-exponent)
                     if add:
-                        maps[part, row, column] = min(maps[part, row, column] + value, 1.0)
-                    elif value > maps[part, row, column]:
-                        maps[part, row, column] = value
+                        maps[keypoint, row, column] = min(maps[keypoint, row, column] + value, 1.0)
+                    elif value > maps[keypoint, row, column]:
+                        maps[keypoint, row, column] = value
 
 
 @compiled
@@ -107,7 +107,7 @@ def affinity_fields(
 
     Args:
         keypoints: (N, K, 2) input pixels.
-        visible: (N, K), > 0 where the part is labelled.
+        visible: (N, K), > 0 where the keypoint is labelled.
         limbs: L pairs of keypoint indices.
         size: (W, H) of the maps.
         stride: input pixels a cell.

@@ -42,7 +42,7 @@ class DilatedMobileNet(BaseModule):
         self.reduce = nn.Sequential(nn.Conv2d(out_channels, out_channels, 3, padding=1), nn.ReLU(inplace=True))
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) pictures to a tuple of one (B, out_channels, H / 8, W / 8) feature map."""
+        """(B, 3, H, W) images to a tuple of one (B, out_channels, H / 8, W / 8) feature map."""
         features = self.align(self.features(inputs))
         return (self.reduce(features + self.trunk(features)),)
 

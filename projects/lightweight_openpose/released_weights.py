@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from custom_modules.models.released_weights import Naming, Network
+from custom_modules.models.weights.released import Naming, Network
 from custom_modules.skeletons import OPENPOSE18
 
 _FIELDS = 2 * len(OPENPOSE18.limbs)

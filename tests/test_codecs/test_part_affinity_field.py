@@ -1,4 +1,4 @@
-"""Encode, then decode: everybody is found, nobody else, to a fraction of a pixel, whatever is done to the picture."""
+"""Encode, then decode: everybody is found, nobody else, to a fraction of a pixel, whatever is done to the image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def there_and_back(
 
 
 def nearest(found: np.ndarray, scores: np.ndarray, person: np.ndarray) -> tuple[int, np.ndarray]:
-    """The index of the found person nearest to a true one, and the distances of its parts, NaN where missing."""
+    """The index of the found person nearest to a true one, and the distances of its keypoints, NaN where missing."""
     distance = np.where(scores > 0, np.linalg.norm(found - person, axis=-1), np.nan)
     index = int(np.nanmean(distance, axis=1).argmin())
     return index, distance[index]
@@ -65,7 +65,7 @@ def test_missing_parts_are_zero() -> None:
     assert (found[0, missing] == 0).all()
 
 
-def test_mirroring_the_picture_mirrors_the_maps() -> None:
+def test_mirroring_the_image_mirrors_the_maps() -> None:
     people = people_apart(7, SIZE, np.random.default_rng(1)) + np.array([3.3, 1.7])
     mirrored = (people * [-1, 1] + [SIZE[0] - 1, 0])[:, OPENPOSE18.flip_indices]
     codec = make_codec()
@@ -83,7 +83,7 @@ def test_order_of_people_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize('scale', [0.5, 2.0])
-def test_scaling_the_picture_scales_the_people(scale: float) -> None:
+def test_scaling_the_image_scales_the_people(scale: float) -> None:
     people = people_apart(3, (600, 320), np.random.default_rng(3)) + 28
     plain, _, scores = there_and_back(make_codec(), people)
     size = tuple(int(side * scale) for side in SIZE)

@@ -37,7 +37,7 @@ def person(number: int, x: float, y: float, size: float, labelled: int = 17, **m
 
 
 def write(folder: Path, people: list[dict], changes: dict | None = None) -> Path:
-    """An annotation file of two pictures; ``changes`` replace its entries, None takes one out."""
+    """An annotation file of two images; ``changes`` replace its entries, None takes one out."""
     contents = dict(
         images=[dict(id=i, file_name=f'{i}.jpg', width=WIDTH, height=HEIGHT) for i in (1, 2)],
         annotations=people,
@@ -60,7 +60,7 @@ def test_one_sample_for_every_main_person(tmp_path: Path) -> None:
         person(3, 500, 10, 20),
         person(4, 50, 300, 90, labelled=4),
     ]
-    dataset = BottomUpCocoDataset(ann_file=str(write(tmp_path, people)), data_prefix=dict(img='pictures'))
+    dataset = BottomUpCocoDataset(ann_file=str(write(tmp_path, people)), data_prefix=dict(img='images'))
     assert len(dataset) == 2
     samples = [dataset.get_data_info(index) for index in range(2)]
     assert [sample['main_center'].tolist() for sample in samples] == [[60, 70], [400, 200]]
@@ -68,7 +68,7 @@ def test_one_sample_for_every_main_person(tmp_path: Path) -> None:
     for sample in samples:
         assert sample['keypoints'].shape == (4, 18, 2)  # those who are no main person are targets all the same
         assert sample['keypoints_visible'].sum(axis=1).tolist() == [18, 18, 18, 4]
-        assert sample['img_path'] == 'pictures/1.jpg'
+        assert sample['img_path'] == 'images/1.jpg'
         assert sample['flip_indices'] == OPENPOSE18.flip_indices
 
 
@@ -116,12 +116,12 @@ def test_crowds_may_have_uncompressed_run_lengths() -> None:
     assert mask.sum() == 5 * HEIGHT
 
 
-def test_testing_sees_every_picture(tmp_path: Path) -> None:
+def test_testing_sees_every_image(tmp_path: Path) -> None:
     dataset = BottomUpCocoDataset(ann_file=str(write(tmp_path, [person(1, 10, 10, 90)])), test_mode=True)
     assert [dataset.get_data_info(index)['id'] for index in range(len(dataset))] == [[1], []]
 
 
-def test_indices_mean_the_same_pictures_in_training_and_testing(tmp_path: Path) -> None:
+def test_indices_mean_the_same_images_in_training_and_testing(tmp_path: Path) -> None:
     path = str(write(tmp_path, [person(1, 10, 10, 90, image_id=2)]))
     for indices, count in (([0], 0), ([1], 1)):
         assert len(BottomUpCocoDataset(ann_file=path, indices=indices, test_mode=True)) == 1

@@ -20,7 +20,7 @@ from custom_modules.skeletons import FLIC10, observer_centric, seen_from_behind
 FIELDS = ('filepath', 'coords', 'torsobox', 'istrain', 'istest')
 EYES = [FLIC10.keypoints.index(f'{side}_eye') for side in ('left', 'right')]
 
-# A person who faces the viewer and whose wrist is outside the picture: FLIC10's keypoints, then the nose.
+# A person who faces the viewer and whose wrist is outside the image: FLIC10's keypoints, then the nose.
 FACING = np.array(
     [[60, 30], [70, 50], [-5, 60], [40, 30], [30, 50], [25, 60], [55, 70], [45, 70], [52, 12], [48, 12], [50, 15]],
     dtype=float,
@@ -64,7 +64,7 @@ def test_a_sample_is_a_person(tmp_path: Path) -> None:
     assert sample['img_path'] == str(tmp_path / 'images/a.jpg')
     assert (sample['id'], sample['img_id']) == (1, 0)
     np.testing.assert_array_equal(sample['keypoints'], FACING[None, :10])
-    np.testing.assert_array_equal(sample['keypoints_visible'], np.ones((1, 10)))  # the wrist outside the picture too
+    np.testing.assert_array_equal(sample['keypoints_visible'], np.ones((1, 10)))  # the wrist outside the image too
     np.testing.assert_array_equal(sample['torso_box'], [[40, 30, 60, 60]])
     np.testing.assert_array_equal(sample['bbox'], [[5, 0, 95, 90]])
     assert sample['bbox_score'].shape == (1,)
@@ -274,7 +274,7 @@ def test_genuine_people_who_are_turned_away(real_people) -> None:
 
 
 @pytest.mark.real_data
-def test_genuine_joints_outside_the_picture_are_labelled(real_people, real_flic: Path) -> None:
+def test_genuine_joints_outside_the_image_are_labelled(real_people, real_flic: Path) -> None:
     samples = [*load(real_flic, 'trainval', convention='person'), *load(real_flic, 'test', convention='person')]
     keypoints = np.concatenate([sample['keypoints'] for sample in samples])
     assert all(sample['keypoints_visible'].all() for sample in samples)
@@ -296,7 +296,7 @@ def test_genuine_joints_are_in_the_persons_box(real_people, size: float, train: 
 
 
 @pytest.mark.real_data
-def test_genuine_shared_images_and_pictures(real_flic: Path) -> None:
+def test_genuine_shared_images_and_images(real_flic: Path) -> None:
     dataset = FlicDataset(data_root=str(real_flic), split='test', test_mode=True)
     assert dataset.shared_images == ('collateral-disc1-00080111.jpg', 'funny-girl-dvd-video-00184641.jpg')
     assert len(dataset) == 1016
@@ -305,7 +305,7 @@ def test_genuine_shared_images_and_pictures(real_flic: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_validation_people_are_nearer_to_training_pictures_than_test_people(real_people) -> None:
+def test_validation_people_are_nearer_to_training_images_than_test_people(real_people) -> None:
     """In frames of the same film; it is why validation is optimistic, see docs/deeppose.md."""
     films, frames = zip(*(name.removesuffix('.jpg').rsplit('-', 1) for name in real_people.file_names), strict=True)
     films, frames = np.array(films), np.array(frames, dtype=int)

@@ -24,7 +24,7 @@ def people(count: int) -> np.ndarray:
 
 @pytest.fixture(scope='module')
 def lsp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """LSP's 2000 people, with the pictures of three of them."""
+    """LSP's 2000 people, with the images of three of them."""
     root = tmp_path_factory.mktemp('lsp')
     scipy.io.savemat(root / 'joints.mat', {'joints': people(2000).transpose(2, 1, 0)})
     (root / 'images').mkdir()
@@ -52,7 +52,7 @@ def test_lsp_has_both_splits(lsp: Path) -> None:
     assert (first['id'], first['img_id'], last['id']) == (1000, 1000, 1999)
 
 
-def test_a_sample_of_lsp_has_all_joints_and_the_whole_picture(lsp: Path) -> None:
+def test_a_sample_of_lsp_has_all_joints_and_the_whole_image(lsp: Path) -> None:
     sample = LspDataset(data_root=str(lsp)).get_data_info(0)
     np.testing.assert_array_equal(sample['keypoints'], people(1)[..., :2])
     np.testing.assert_array_equal(sample['keypoints_visible'], np.ones((1, 14)))  # hidden ones are placed too

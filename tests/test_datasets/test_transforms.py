@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_lengths
 
-from custom_modules.datasets import CropAroundPerson, LoadPicture, ResizeToHeight
+from custom_modules.datasets import CropAroundPerson, LoadIntactImage, ResizeToHeight
 from custom_modules.errors import UserError
 from custom_modules.skeletons import OPENPOSE18
 
@@ -15,7 +15,7 @@ SIZE, CELLS = (368, 368), (46, 46)
 
 
 def results(height: int = 300, width: int = 400) -> dict:
-    """A grey picture of one person, with an ignored ellipse that is darker."""
+    """A grey image of one person, with an ignored ellipse that is darker."""
     rng = np.random.default_rng(0)
     keypoints = rng.uniform((120, 80), (280, 220), (1, 18, 2)).astype(np.float32)
     image = np.full((height, width, 3), 100, np.uint8)
@@ -35,7 +35,7 @@ def results(height: int = 300, width: int = 400) -> dict:
 
 @pytest.mark.parametrize('flip_prob', [0.0, 1.0])
 @pytest.mark.parametrize('seed', range(4))
-def test_picture_keypoints_and_mask_move_together(seed: int, flip_prob: float) -> None:
+def test_image_keypoints_and_mask_move_together(seed: int, flip_prob: float) -> None:
     np.random.seed(seed)
     original = results()
     for point in (original['keypoints'][0] * 16).round().astype(int).tolist():
@@ -85,7 +85,7 @@ def test_parts_outside_the_crop_are_dropped() -> None:
     np.testing.assert_array_equal(moved['keypoints_visible'] > 0, inside)
 
 
-def test_outside_the_picture_is_grey_and_not_ignored() -> None:
+def test_outside_the_image_is_grey_and_not_ignored() -> None:
     original = results(height=60, width=60)
     original.update(main_center=np.array([30.0, 30.0]), main_height=600.0, ignore=None)
     moved = CropAroundPerson(SIZE, CELLS, flip_prob=0).transform(original)
@@ -94,7 +94,7 @@ def test_outside_the_picture_is_grey_and_not_ignored() -> None:
 
 
 @pytest.mark.parametrize('size', [(480, 640), (640, 427), (200, 333), (1500, 1001)])
-def test_resizing_leads_back_to_the_picture(size: tuple[int, int]) -> None:
+def test_resizing_leads_back_to_the_image(size: tuple[int, int]) -> None:
     """A bright spot is found again where it was, by MMPose's formula."""
     height, width = size
     image = np.zeros((height, width, 3), np.uint8)
@@ -113,15 +113,15 @@ def test_resizing_leads_back_to_the_picture(size: tuple[int, int]) -> None:
     np.testing.assert_allclose(back, spot, atol=0.3)
 
 
-def test_pictures_are_read(tmp_path: Path) -> None:
+def test_images_are_read(tmp_path: Path) -> None:
     image = np.random.default_rng(0).integers(0, 255, (30, 50, 3), np.uint8)
     cv2.imwrite(str(tmp_path / 'a.png'), image)
-    loaded = LoadPicture().transform(dict(img_path=str(tmp_path / 'a.png')))
+    loaded = LoadIntactImage().transform(dict(img_path=str(tmp_path / 'a.png')))
     np.testing.assert_array_equal(loaded['img'], image)
     assert loaded['ori_shape'] == loaded['img_shape'] == (30, 50)
 
 
-def test_broken_pictures_are_named(tmp_path: Path) -> None:
+def test_broken_images_are_named(tmp_path: Path) -> None:
     good = cv2.imencode('.jpg', np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8))[1].tobytes()
     (tmp_path / 'short.jpg').write_bytes(good[: len(good) // 2])
     (tmp_path / 'empty.jpg').write_bytes(b'')
@@ -129,6 +129,6 @@ def test_broken_pictures_are_named(tmp_path: Path) -> None:
     (tmp_path / 'tail.jpg').write_bytes(good + b'\0' * 100)
     for name, complaint in (('none', 'cannot be read'), ('short', 'truncated'), ('empty', 'not a'), ('text', 'not a')):
         with pytest.raises(UserError, match=complaint) as error:
-            LoadPicture().transform(dict(img_path=str(tmp_path / f'{name}.jpg')))
+            LoadIntactImage().transform(dict(img_path=str(tmp_path / f'{name}.jpg')))
         assert f'{name}.jpg' in str(error.value)
-    assert LoadPicture().transform(dict(img_path=str(tmp_path / 'tail.jpg')))['img'].shape == (99, 99, 3)
+    assert LoadIntactImage().transform(dict(img_path=str(tmp_path / 'tail.jpg')))['img'].shape == (99, 99, 3)

@@ -19,17 +19,17 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from custom_modules.engine.hooks import ModelGraphHook, PictureHook
+from custom_modules.engine import ModelGraphHook, PredictionImageHook
 from custom_modules.skeletons import COCO17, OPENPOSE18
 
 HEIGHT, WIDTH = 80, 120
 GREY = 128
-# The one part that the test's people have; its colours differ between the body models.
+# The one keypoint that the test's people have; its colours differ between the body models.
 PART = 5
 
 
-class Pictures(Dataset):
-    """Grey pictures, as an MMPose dataset gives them."""
+class Images(Dataset):
+    """Grey images, as an MMPose dataset gives them."""
 
     def __init__(self, paths, skeleton=OPENPOSE18):
         self.paths = [str(path) for path in paths]
@@ -55,11 +55,11 @@ class Head(nn.Conv2d):
 class Estimator(BaseModel):
     """A network with batch norm and dropout that sees each person of ``people`` where it is."""
 
-    def __init__(self, people=(), with_maps=False, parts=18):
+    def __init__(self, people=(), with_maps=False, keypoints=18):
         super().__init__()
         self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3, stride=8), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5))
-        self.head = (Head if parts == 18 else nn.Conv2d)(4, parts, 1)
-        self.people, self.with_maps, self.parts = people, with_maps, parts
+        self.head = (Head if keypoints == 18 else nn.Conv2d)(4, keypoints, 1)
+        self.people, self.with_maps, self.keypoints = people, with_maps, keypoints
 
     def forward(self, inputs, data_samples, mode='tensor'):
         if mode == 'predict':
@@ -73,14 +73,14 @@ class Estimator(BaseModel):
 
     def predict(self, sample):
         people = self.people[sample.id[0]] if isinstance(self.people, dict) else self.people
-        keypoints = np.zeros((len(people), self.parts, 2), dtype=np.float32)
-        scores = np.zeros((len(people), self.parts), dtype=np.float32)
+        keypoints = np.zeros((len(people), self.keypoints, 2), dtype=np.float32)
+        scores = np.zeros((len(people), self.keypoints), dtype=np.float32)
         for index, point in enumerate(people):
             keypoints[index, PART] = point
             scores[index, PART] = 1
         sample.pred_instances = InstanceData(keypoints=keypoints, keypoint_scores=scores)
         if self.with_maps:
-            # The background is 1 all over: drawn as if it were a part, it would cover everything.
+            # The background is 1 all over: drawn as if it were a keypoint, it would cover everything.
             heatmaps = torch.zeros(19, HEIGHT // 8, WIDTH // 8)
             heatmaps[18] = 1
             heatmaps[3, 5, 7] = 1
@@ -99,8 +99,8 @@ class Count(BaseMetric):
 
 
 @pytest.fixture
-def pictures(tmp_path):
-    """Two pictures that share their stem, and a third."""
+def images(tmp_path):
+    """Two images that share their stem, and a third."""
     paths = [tmp_path / 'a' / 'x.jpg', tmp_path / 'b' / 'x.jpg', tmp_path / 'a' / 'y.jpg']
     for path in paths:
         path.parent.mkdir(exist_ok=True)
@@ -149,67 +149,67 @@ def events_of(runner):
 
 
 def panel_of(runner):
-    """The RGB panel of the one validated picture, less its captions."""
+    """The RGB panel of the one validated image, less its captions."""
     (event,) = events_of(runner).Images('val_x')
     panel = cv2.imdecode(np.frombuffer(event.encoded_image_string, np.uint8), cv2.IMREAD_COLOR)
     return panel[-320:, :, ::-1]
 
 
-def colored(picture):
+def colored(image):
     """(M, 2) positions (x, y) of what is not grey, beyond what JPEG does."""
-    return np.argwhere(np.ptp(picture.astype(int), axis=2) > 60)[:, ::-1]
+    return np.argwhere(np.ptp(image.astype(int), axis=2) > 60)[:, ::-1]
 
 
-class TestPicturesOfTests:
-    def test_one_file_an_image_with_its_people(self, run, pictures, tmp_path):
+class TestImagesOfTests:
+    def test_one_file_an_image_with_its_people(self, run, images, tmp_path):
         people = {0: [(30, 40)], 1: [(70, 20)], 2: []}
         out_dir = tmp_path / 'out' / 'deep'
-        run(Estimator(people), Pictures(pictures), PictureHook(out_dir=str(out_dir))).test()
+        run(Estimator(people), Images(images), PredictionImageHook(out_dir=str(out_dir))).test()
         assert sorted(path.name for path in out_dir.iterdir()) == ['x.jpg', 'x_2.jpg', 'y.jpg']
         for name, (point,) in (('x', people[0]), ('x_2', people[1])):
-            picture = cv2.imread(str(out_dir / f'{name}.jpg'))
-            np.testing.assert_allclose(colored(picture).mean(axis=0), point, atol=0.5)
+            image = cv2.imread(str(out_dir / f'{name}.jpg'))
+            np.testing.assert_allclose(colored(image).mean(axis=0), point, atol=0.5)
         assert not len(colored(cv2.imread(str(out_dir / 'y.jpg'))))
 
-    def test_maps_without_the_background(self, run, pictures, tmp_path):
-        hook = PictureHook(out_dir=str(tmp_path / 'out'), draw_maps=True)
-        run(Estimator(with_maps=True), Pictures(pictures), hook).test()
+    def test_maps_without_the_background(self, run, images, tmp_path):
+        hook = PredictionImageHook(out_dir=str(tmp_path / 'out'), draw_maps=True)
+        run(Estimator(with_maps=True), Images(images), hook).test()
         names = sorted(path.name for path in (tmp_path / 'out').iterdir())
         expected = 'x x_2 y x_heatmaps x_heatmaps_2 y_heatmaps x_pafs x_pafs_2 y_pafs'
         assert names == sorted(f'{name}.jpg' for name in expected.split())
         for kind in ('heatmaps', 'pafs'):
-            picture = cv2.imread(str(tmp_path / 'out' / f'y_{kind}.jpg'))
+            image = cv2.imread(str(tmp_path / 'out' / f'y_{kind}.jpg'))
             # Cell (7, 5) of stride 8.
-            np.testing.assert_allclose(colored(picture).mean(axis=0), (59.5, 43.5), atol=1)
+            np.testing.assert_allclose(colored(image).mean(axis=0), (59.5, 43.5), atol=1)
 
-    def test_people_of_one_image_that_come_one_by_one_share_a_picture(self, run, pictures, tmp_path):
+    def test_people_of_one_image_that_come_one_by_one_share_an_image(self, run, images, tmp_path):
         people = {0: [(30, 40)], 1: [(90, 40)]}
-        hook = PictureHook(out_dir=str(tmp_path / 'out'))
-        run(Estimator(people), Pictures([pictures[0]] * 2), hook).test()
+        hook = PredictionImageHook(out_dir=str(tmp_path / 'out'))
+        run(Estimator(people), Images([images[0]] * 2), hook).test()
         assert [path.name for path in (tmp_path / 'out').iterdir()] == ['x.jpg']
         columns = colored(cv2.imread(str(tmp_path / 'out' / 'x.jpg')))[:, 0]
         assert (columns < 40).any()
         assert (columns > 80).any()
 
-    def test_a_second_test_starts_afresh(self, run, pictures, tmp_path):
-        hook = PictureHook(out_dir=str(tmp_path / 'out'))
+    def test_a_second_test_starts_afresh(self, run, images, tmp_path):
+        hook = PredictionImageHook(out_dir=str(tmp_path / 'out'))
         model = Estimator([(30, 40)])
-        runner = run(model, Pictures(pictures), hook)
+        runner = run(model, Images(images), hook)
         runner.test()
         model.people = [(90, 40)]
         runner.test()
         assert len(list((tmp_path / 'out').iterdir())) == 3
         assert colored(cv2.imread(str(tmp_path / 'out' / 'y.jpg')))[:, 0].min() > 60
 
-    def test_writes_nothing_unless_asked(self, run, pictures, tmp_path, monkeypatch):
+    def test_writes_nothing_unless_asked(self, run, images, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        run(Estimator([(30, 40)]), Pictures(pictures), PictureHook()).test()
+        run(Estimator([(30, 40)]), Images(images), PredictionImageHook()).test()
         assert sorted(path.name for path in tmp_path.iterdir()) == ['a', 'b', 'work']
 
 
-class TestPicturesOfValidation:
-    def test_first_image_and_every_interval_th_one_at_each_round(self, run, pictures):
-        runner = run(Estimator([(30, 40)]), Pictures(pictures), PictureHook(interval=2))
+class TestImagesOfValidation:
+    def test_first_image_and_every_interval_th_one_at_each_round(self, run, images):
+        runner = run(Estimator([(30, 40)]), Images(images), PredictionImageHook(interval=2))
         runner.train()
         events = events_of(runner)
         assert sorted(events.Tags()['images']) == ['val_x', 'val_y']
@@ -218,30 +218,30 @@ class TestPicturesOfValidation:
         local = {path.name for path in Path(runner.log_dir, 'vis_data', 'vis_image').iterdir()}
         assert local == {'val_x_2.png', 'val_x_4.png', 'val_y_2.png', 'val_y_4.png'}
 
-    def test_pictures_of_one_stem_have_a_slider_each(self, run, pictures):
-        runner = run(Estimator(), Pictures(pictures), PictureHook(interval=1))
+    def test_images_of_one_stem_have_a_slider_each(self, run, images):
+        runner = run(Estimator(), Images(images), PredictionImageHook(interval=1))
         runner.train()
         events = events_of(runner)
         assert sorted(events.Tags()['images']) == ['val_x', 'val_x_2', 'val_y']
         assert len(events.Images('val_x_2')) == 2
 
-    def test_maps_stand_beside_people_in_rgb(self, run, pictures):
-        runner = run(Estimator([(30, 40)], with_maps=True), Pictures(pictures), PictureHook())
+    def test_maps_stand_beside_people_in_rgb(self, run, images):
+        runner = run(Estimator([(30, 40)], with_maps=True), Images(images), PredictionImageHook())
         runner.val()
         panels = np.hsplit(panel_of(runner), 3)
         np.testing.assert_array_equal(panels[0][160, 120], OPENPOSE18.colors[PART])
         for panel in panels:
             assert len(colored(panel))
 
-    def test_a_model_without_a_skeleton_is_drawn_with_the_datasets(self, run, pictures):
-        runner = run(Estimator([(30, 40)], parts=17), Pictures(pictures, COCO17), PictureHook())
+    def test_a_model_without_a_skeleton_is_drawn_with_the_datasets(self, run, images):
+        runner = run(Estimator([(30, 40)], keypoints=17), Images(images, COCO17), PredictionImageHook())
         runner.val()
         np.testing.assert_array_equal(panel_of(runner)[160, 120], COCO17.colors[PART])
 
 
 class TestModelGraph:
-    def test_graph_and_losses_are_in_tensorboard(self, run, pictures):
-        runner = run(Estimator(), Pictures(pictures), ModelGraphHook())
+    def test_graph_and_losses_are_in_tensorboard(self, run, images):
+        runner = run(Estimator(), Images(images), ModelGraphHook())
         runner.train()
         events = events_of(runner)
         nodes = {node.name: node for node in events.Graph().node}
@@ -251,14 +251,14 @@ class TestModelGraph:
         assert len(nodes[outputs].input) == 3
         assert [event.step for event in events.Scalars('loss')] == [1, 2, 3, 4]
 
-    def test_the_model_and_the_random_numbers_stay_as_they_are(self, run, pictures):
+    def test_the_model_and_the_random_numbers_stay_as_they_are(self, run, images):
         model = Estimator()
         # As where a frozen stage's batch norm is in evaluation mode while the rest trains.
         model.train()
         model.backbone[1].eval()
         model.backbone[3].forward = lambda x: nn.functional.dropout(x, training=True)
         hook = ModelGraphHook()
-        runner = run(model, Pictures(pictures), hook)
+        runner = run(model, Images(images), hook)
         batch = next(iter(runner.train_dataloader))
         state = copy.deepcopy(model.state_dict())
         modes = [module.training for module in model.modules()]
@@ -273,14 +273,14 @@ class TestModelGraph:
         for name, value in model.state_dict().items():
             assert torch.equal(value, state[name]), name
 
-    def test_a_model_that_cannot_be_traced_trains_with_one_warning(self, run, pictures, caplog, capsys):
+    def test_a_model_that_cannot_be_traced_trains_with_one_warning(self, run, images, caplog, capsys):
         class Untraceable(Estimator):
             def forward(self, inputs, data_samples, mode='tensor'):
                 if mode == 'tensor':
                     raise RuntimeError('not this way\nand more')
                 return super().forward(inputs, data_samples, mode)
 
-        runner = run(Untraceable(), Pictures(pictures), ModelGraphHook())
+        runner = run(Untraceable(), Images(images), ModelGraphHook())
         runner.logger.addHandler(caplog.handler)
         runner.train()
         warnings = [r.getMessage() for r in caplog.records if r.levelname == 'WARNING']

@@ -10,8 +10,8 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 from custom_modules.engine import launch
-from custom_modules.engine.amp import BFloat16OptimWrapper
-from custom_modules.engine.hooks import PictureHook
+from custom_modules.engine.hooks.images import PredictionImageHook
+from custom_modules.engine.optim import BFloat16OptimWrapper
 from custom_modules.errors import UserError
 
 
@@ -70,15 +70,17 @@ def test_one_kept_checkpoint_becomes_two():
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 
 
-@pytest.mark.parametrize('listed', [[], [dict(type=PictureHook, interval=7)], [dict(type='PictureHook')]])
-def test_pictures_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    'listed', [[], [dict(type=PredictionImageHook, interval=7)], [dict(type='PredictionImageHook')]]
+)
+def test_images_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hooks = [*listed, dict(type='EMAHook')]
     cfg = Config(dict(model=dict(test_cfg=dict(flip_test=True)), custom_hooks=hooks))
-    launch.add_pictures(cfg, 'pictures', maps=True)
-    (hook,) = [hook for hook in cfg.custom_hooks if hook.type in (PictureHook, 'PictureHook')]
+    launch.add_images(cfg, 'images', maps=True)
+    (hook,) = [hook for hook in cfg.custom_hooks if hook.type in (PredictionImageHook, 'PredictionImageHook')]
     assert len(cfg.custom_hooks) == 2
-    assert hook.out_dir == str(tmp_path / 'pictures')
+    assert hook.out_dir == str(tmp_path / 'images')
     assert hook.draw_maps is True
     assert hook.get('interval') == (listed[0].get('interval') if listed else None)
     assert cfg.model.test_cfg == dict(flip_test=True, output_maps=True, output_heatmaps=True)

@@ -1,4 +1,4 @@
-"""What is delivered of files, folders, patterns, videos and URLs: pictures and frames that show their own number."""
+"""What is delivered of files, folders, patterns, videos and URLs: images and frames that show their own number."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FPS = 12.5
 SIZE = (64, 48)
 
 
-def picture(number: int) -> np.ndarray:
+def image(number: int) -> np.ndarray:
     return np.full((SIZE[1], SIZE[0], 3), 10 + 10 * number, np.uint8)
 
 
@@ -32,14 +32,14 @@ def shown(frame: Frame) -> int:
 def write_video(path: Path, codec: str = 'mp4v', frames: int = FRAMES) -> Path:
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*codec), FPS, SIZE)
     for number in range(frames):
-        writer.write(picture(number))
+        writer.write(image(number))
     writer.release()
     return path
 
 
-def write_picture(path: Path, number: int = 0) -> Path:
+def write_image(path: Path, number: int = 0) -> Path:
     path.parent.mkdir(exist_ok=True)
-    cv2.imwrite(str(path), picture(number))
+    cv2.imwrite(str(path), image(number))
     return path
 
 
@@ -78,13 +78,13 @@ def test_frames_of_a_video(video: Path, chosen: dict, numbers: range) -> None:
 
 
 def test_frames_where_seeking_fails(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('custom_modules.inference.video_file.cv2.CAP_PROP_POS_FRAMES', -7)
+    monkeypatch.setattr('custom_modules.writers.video.cv2.CAP_PROP_POS_FRAMES', -7)
     assert [shown(frame) for frame in open_frames([video], frame_first=15, frame_step=4)] == [15, 19, 23]
 
 
-def test_pictures_in_natural_order(tmp_path: Path) -> None:
+def test_images_in_natural_order(tmp_path: Path) -> None:
     for number in (10, 2, 1):
-        write_picture(tmp_path / 'photos' / f'photo{number}.png', number)
+        write_image(tmp_path / 'photos' / f'photo{number}.png', number)
     (tmp_path / 'photos' / 'notes.txt').write_text('')
     (tmp_path / 'photos' / 'deeper').mkdir()
     folder = str(tmp_path / 'photos')
@@ -96,19 +96,19 @@ def test_pictures_in_natural_order(tmp_path: Path) -> None:
     assert (frames.length, frames.is_video, frames.fps, frames.size) == (3, False, None, None)
     assert [frame.name for frame in open_frames(f'{folder}/*')] == ['photo1', 'photo2', 'photo10']
     assert [frame.name for frame in open_frames(f'{folder}/*2.*')] == ['photo2']
-    # The numbers choose among a folder's and a pattern's pictures, not single ones.
-    single = write_picture(tmp_path / 'single.png')
+    # The numbers choose among a folder's and a pattern's images, not single ones.
+    single = write_image(tmp_path / 'single.png')
     found = open_frames([single, folder], frame_first=1)
     assert [frame.name for frame in found] == ['single', 'photo2', 'photo10']
 
 
 def test_a_file_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
-    assert [frame.name for frame in open_frames(write_picture(tmp_path / 'street[1].png'))] == ['street[1]']
+    assert [frame.name for frame in open_frames(write_image(tmp_path / 'street[1].png'))] == ['street[1]']
 
 
-def test_videos_and_pictures_together(video: Path, tmp_path: Path) -> None:
+def test_videos_and_images_together(video: Path, tmp_path: Path) -> None:
     short = write_video(tmp_path / 'short.avi', 'XVID', frames=3)
-    frames = open_frames([write_picture(tmp_path / 'street.png', 4), video, short], frame_step=2)
+    frames = open_frames([write_image(tmp_path / 'street.png', 4), video, short], frame_step=2)
     found = list(frames)
     assert [shown(frame) for frame in found] == [4, *range(0, FRAMES, 2), 0, 2]
     assert frames.length == len(found)
@@ -128,7 +128,7 @@ def test_photographs_are_turned_upright(tmp_path: Path) -> None:
     assert frame.image[22:].max() < 50
 
 
-def test_grey_and_transparent_pictures_have_three_channels(tmp_path: Path) -> None:
+def test_grey_and_transparent_images_have_three_channels(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / 'grey.png'), np.full((5, 6), 70, np.uint8))
     cv2.imwrite(str(tmp_path / 'see_through.png'), np.full((5, 6, 4), 70, np.uint8))
     for frame in open_frames(tmp_path):
@@ -136,11 +136,11 @@ def test_grey_and_transparent_pictures_have_three_channels(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize('inputs', [('a/x.png', 'b/x.png'), ('a/x.png', 'a/x.jpg'), ('a', 'b/x.png')])
-def test_pictures_of_one_name(inputs: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_of_one_name(inputs: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in ('a/x.png', 'a/x.jpg', 'b/x.png')[(inputs[0] == 'a') * 2 :]:
-        write_picture(tmp_path / name)
-    write_picture(tmp_path / 'a/x.png')
+        write_image(tmp_path / name)
+    write_image(tmp_path / 'a/x.png')
     with pytest.raises(UserError, match=r'a/x\.png and (a|b)/x\.(png|jpg) would give files of the same name'):
         open_frames(inputs)
 
@@ -149,16 +149,16 @@ def test_videos_of_one_name(video: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'walk\.mp4 and .*walk\.avi would'):
         open_frames([video, write_video(tmp_path / 'walk.avi', 'XVID')])
     with pytest.raises(UserError, match=r'walk\.mp4 and .*walk_000000000003\.png would'):
-        open_frames([write_picture(tmp_path / 'walk_000000000003.png'), video])
+        open_frames([write_image(tmp_path / 'walk_000000000003.png'), video])
     with pytest.raises(UserError, match='given twice'):
         open_frames([video, video])
-    # Files about a video's frames are numbered, so a picture may be called like the video.
-    assert open_frames([video, write_picture(tmp_path / 'walk.png')]).length == FRAMES + 1
+    # Files about a video's frames are numbered, so an image may be called like the video.
+    assert open_frames([video, write_image(tmp_path / 'walk.png')]).length == FRAMES + 1
 
 
-def test_broken_pictures(tmp_path: Path) -> None:
-    write_picture(tmp_path / 'a.jpg')
-    write_picture(tmp_path / 'c.jpg')
+def test_broken_images(tmp_path: Path) -> None:
+    write_image(tmp_path / 'a.jpg')
+    write_image(tmp_path / 'c.jpg')
     whole = (tmp_path / 'a.jpg').read_bytes()
     (tmp_path / 'b.jpg').write_bytes(whole[: len(whole) // 2])
     frames = iter(open_frames(tmp_path))
@@ -176,7 +176,7 @@ def test_a_truncated_video_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     data = path.read_bytes()
     path.write_bytes(data[: data.rindex(b'movi') + (len(data) - data.rindex(b'movi')) // 2])
     told = []
-    monkeypatch.setattr('custom_modules.inference.video_file.print_log', lambda text, *_, **__: told.append(text))
+    monkeypatch.setattr('custom_modules.video.print_log', lambda text, *_, **__: told.append(text))
     found = list(open_frames(path))
     assert 0 < len(found) < 0.9 * FRAMES
     assert told == [f'video {path} ended after {len(found)} of {FRAMES} frames; it may be truncated']
@@ -194,7 +194,7 @@ def test_a_truncated_video_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         (['missing.jpg'], 'missing.jpg does not exist'),
         (['empty'], r'empty: no file there ends in .*\.jpg .*\.png'),
         (['empty/*.jpg'], r'empty/\*\.jpg: no file there ends in'),
-        (['notes.txt'], r'notes\.txt is neither a picture nor a video by its ending; known are .*\.jpg .*\.mp4'),
+        (['notes.txt'], r'notes\.txt is neither an image nor a video by its ending; known are .*\.jpg .*\.mp4'),
         (['broken.mp4'], r'video broken\.mp4 cannot be opened or has no frame'),
         (['77'], 'camera 77 cannot be opened'),
         (['http://127.0.0.1:9/street.jpg'], r'street\.jpg cannot be read \(.*refused\); download it and give the file'),
@@ -210,7 +210,7 @@ def test_mistakes(
     (tmp_path / 'notes.txt').write_text('hello')
     (tmp_path / 'broken.mp4').write_bytes(b'hello' * 50)
     with pytest.raises(UserError, match=message):
-        open_frames([write_picture(tmp_path / 'fine.png'), *given] if given else given)
+        open_frames([write_image(tmp_path / 'fine.png'), *given] if given else given)
     assert capfd.readouterr() == ('', '')
 
 
@@ -226,8 +226,8 @@ def test_frames_that_cannot_be(video: Path, chosen: dict) -> None:
 def test_frames_beyond_the_end(video: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match='has 24 frames, so none from number 24 on'):
         open_frames([video], frame_first=FRAMES)
-    write_picture(tmp_path / 'a.png')
-    with pytest.raises(UserError, match='has 1 pictures, so none from number 1 on'):
+    write_image(tmp_path / 'a.png')
+    with pytest.raises(UserError, match='has 1 images, so none from number 1 on'):
         open_frames([tmp_path], frame_first=1)
 
 
@@ -254,8 +254,8 @@ def server(tmp_path: Path) -> Iterator[str]:
 
 
 def test_urls(server: str, tmp_path: Path) -> None:
-    write_picture(tmp_path / 'street.png', 3)
-    write_picture(tmp_path / 'copy.png', 5).rename(tmp_path / 'photo')
+    write_image(tmp_path / 'street.png', 3)
+    write_image(tmp_path / 'copy.png', 5).rename(tmp_path / 'photo')
     write_video(tmp_path / 'walk.avi', 'XVID')
     (tmp_path / 'broken.png').write_bytes(b'hello')
     frames = open_frames([f'{server}/street.png?size=large', f'{server}/photo', f'{server}/walk.avi'])
@@ -263,7 +263,7 @@ def test_urls(server: str, tmp_path: Path) -> None:
     assert [frame.name for frame in found[:3]] == ['street', 'photo', 'walk_000000000000']
     assert [shown(frame) for frame in found] == [3, 5, *range(FRAMES)]
     assert found[0].path == found[0].source == f'{server}/street.png?size=large'
-    with pytest.raises(UserError, match=f'picture {server}/broken.png is not a readable picture'):
+    with pytest.raises(UserError, match=f'image {server}/broken.png is not a readable image'):
         list(open_frames(f'{server}/broken.png'))
     with pytest.raises(UserError, match=r'none\.png cannot be read \(File not found\)'):
         open_frames(f'{server}/none.png')

@@ -83,15 +83,15 @@ def test_a_consumer_that_stops_early() -> None:
 def test_nothing_is_kept_of_items_that_are_done() -> None:
     alive = weakref.WeakSet()
 
-    class Picture:
+    class SyntheticImage:
         def __init__(self) -> None:
             self.image = np.zeros(10)
             alive.add(self)
 
     most = 0
-    for picture in prefetched((Picture() for _ in range(200)), 3):
+    for image in prefetched((SyntheticImage() for _ in range(200)), 3):
         most = max(most, len(alive))
-        del picture
+        del image
     assert most <= 6
 
 

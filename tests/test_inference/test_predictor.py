@@ -1,4 +1,4 @@
-"""Prediction agrees with the test that models are scored by, whatever the company of a picture in its batch."""
+"""Prediction agrees with the test that models are scored by, whatever the company of an image in its batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import torchvision
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.flic import FlicDataset
 from custom_modules.engine import launch
-from custom_modules.engine.config import load_config
 from custom_modules.errors import UserError
 from custom_modules.inference import Predictor
 from custom_modules.inference.boxes import BoxFile, PersonDetector
@@ -63,9 +63,9 @@ def test_single_people_as_in_the_test(name: str, data: Path, tmp_path: Path) -> 
 
     predict = Predictor(config, checkpoint, boxes=boxes_of, batch_size=64)
     assert predict.skeleton == COCO17
-    pictures = sorted((data / 'val2017').glob('*.jpg'))
-    results = list(predict(pictures))
-    assert [people.name for people in results] == [picture.stem for picture in pictures]
+    images = sorted((data / 'val2017').glob('*.jpg'))
+    results = list(predict(images))
+    assert [people.name for people in results] == [image.stem for image in images]
     for people in results:
         own = expected.get(people.name, [])
         assert len(people) == len(own)
@@ -106,37 +106,37 @@ def oracle(predict: Predictor, keypoints: np.ndarray, monkeypatch: pytest.Monkey
 
 
 def standing_person(x: float, height: float = 130.0) -> np.ndarray:
-    """(18, 2) in OPENPOSE18's order, spread so that no two parts meet."""
+    """(18, 2) in OPENPOSE18's order, spread so that no two keypoints meet."""
     across = [0, 0, -1, -1.3, -1.5, 1, 1.3, 1.5, -0.6, -0.6, -0.6, 0.6, 0.6, 0.6, -0.2, 0.2, -0.5, 0.5]
     down = [0.1, 0.22, 0.22, 0.36, 0.5, 0.22, 0.36, 0.5, 0.52, 0.74, 0.96, 0.52, 0.74, 0.96, 0.05, 0.05, 0.07, 0.07]
     return np.column_stack([x + 0.14 * height * np.array(across), 40 + height * np.array(down)])
 
 
 def test_people_candidates_and_maps_of_ideal_maps(openpose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    picture = np.zeros((120, 200, 3), np.uint8)  # the network sees it at twice its size
+    image = np.zeros((120, 200, 3), np.uint8)  # the network sees it at twice its size
     people = np.stack([standing_person(90), standing_person(280, 150.0)])
     predict = Predictor(OPENPOSE, openpose, maps=True, candidates=True)
     oracle(predict, people, monkeypatch)
-    found = predict(picture)
+    found = predict(image)
     order = np.argsort(found.keypoints[:, 1, 0])
-    in_picture = (people + 0.5) / 2 - 0.5
-    np.testing.assert_allclose(found.keypoints[order], in_picture, atol=0.1)
-    np.testing.assert_allclose(found.boxes[order, :2], in_picture.min(axis=1), atol=0.1)
-    np.testing.assert_allclose(found.boxes[order, 2:], in_picture.max(axis=1), atol=0.1)
+    in_image = (people + 0.5) / 2 - 0.5
+    np.testing.assert_allclose(found.keypoints[order], in_image, atol=0.1)
+    np.testing.assert_allclose(found.boxes[order, :2], in_image.min(axis=1), atol=0.1)
+    np.testing.assert_allclose(found.boxes[order, 2:], in_image.max(axis=1), atol=0.1)
     assert found.image_size == (200, 120)
-    for part, rows in enumerate(found.candidates):
-        np.testing.assert_allclose(rows[np.argsort(rows[:, 0]), :2], in_picture[:, part], atol=0.1)
+    for keypoint, rows in enumerate(found.candidates):
+        np.testing.assert_allclose(rows[np.argsort(rows[:, 0]), :2], in_image[:, keypoint], atol=0.1)
         assert (rows[:, 2] > 0.5).all()
     assert found.heatmaps.shape == (19, 30, 50)
     assert found.pafs.shape == (38, 30, 50)
-    # The highest cell of the first person's neck lies where the picture's pixel does.
-    cell = found.image_to_map @ [*in_picture[0, 1], 1]
+    # The highest cell of the first person's neck lies where the image's pixel does.
+    cell = found.image_to_map @ [*in_image[0, 1], 1]
     row, column = np.unravel_index(found.heatmaps[1, :, :25].argmax(), (30, 25))
     assert np.abs(cell - [column, row]).max() <= 0.5
 
     best = Predictor(OPENPOSE, openpose, number_people_max=1)
     oracle(best, people, monkeypatch)
-    only = best(picture)
+    only = best(image)
     np.testing.assert_array_equal(only.keypoints[0], found.keypoints[found.scores.argmax()])
 
 
@@ -160,15 +160,15 @@ def test_nobody_is_a_result(openpose: Path) -> None:
 
 def test_company_changes_nothing(openpose: Path, data: Path) -> None:
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 255, (*size, 3), dtype=np.uint8) for size in ((80, 60), (80, 60), (60, 90), (80, 60))]
+    images = [rng.integers(0, 255, (*size, 3), dtype=np.uint8) for size in ((80, 60), (80, 60), (60, 90), (80, 60))]
     predict = Predictor(OPENPOSE, openpose, batch_size=4, maps=True)
-    one_by_one = [predict(picture) for picture in pictures]
-    for alone, people in zip(one_by_one, predict(pictures), strict=True):
+    one_by_one = [predict(image) for image in images]
+    for alone, people in zip(one_by_one, predict(images), strict=True):
         assert people.image_size == alone.image_size
         np.testing.assert_allclose(people.heatmaps, alone.heatmaps, atol=1e-5)
 
 
-def test_pictures_are_read_as_results_are(openpose: Path) -> None:
+def test_images_are_read_as_results_are(openpose: Path) -> None:
     read = []
 
     def camera():
@@ -209,10 +209,10 @@ def test_single_people_have_no_maps_and_scales(data: Path, tmp_path: Path) -> No
         Predictor(config, checkpoint_of(config, tmp_path), maximize_positives=True, candidates=True)
 
 
-@pytest.mark.parametrize('picture', [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3))])
-def test_arrays_that_are_no_pictures(picture: np.ndarray, openpose: Path) -> None:
-    with pytest.raises(UserError, match=r'a picture is \(H, W, 3\) uint8'):
-        Predictor(OPENPOSE, openpose)(picture)
+@pytest.mark.parametrize('image', [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3))])
+def test_arrays_that_are_no_images(image: np.ndarray, openpose: Path) -> None:
+    with pytest.raises(UserError, match=r'an image is \(H, W, 3\) uint8'):
+        Predictor(OPENPOSE, openpose)(image)
 
 
 @pytest.mark.parametrize('device', ['toaster', 'cuda:99'])
@@ -262,10 +262,10 @@ def test_detector_of_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         scores=torch.tensor([0.9, 0.8, 0.2]),
     )
     seen = []
-    monkeypatch.setattr(detect, '_network', lambda pictures: seen.append(pictures[0]) or [found])
-    picture = frame('street')
-    picture.image[..., 0] = 255  # blue
-    np.testing.assert_allclose(detect(picture), [[1, 2, 3, 4, 0.9]])
+    monkeypatch.setattr(detect, '_network', lambda images: seen.append(images[0]) or [found])
+    image = frame('street')
+    image.image[..., 0] = 255  # blue
+    np.testing.assert_allclose(detect(image), [[1, 2, 3, 4, 0.9]])
     assert seen[0][2].min() == 1  # the last of RGB
     assert seen[0][:2].max() == 0
 

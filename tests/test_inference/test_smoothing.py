@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from people import UPRIGHT
 
-from custom_modules.inference.people import People
 from custom_modules.inference.smoothing import OneEuroSmoother
+from custom_modules.people import People
 from custom_modules.skeletons import OPENPOSE18
 
 FPS = 25.0
@@ -70,9 +70,9 @@ def test_the_published_formula() -> None:
         expected = np.empty((3, 18, 2))
         for number, one in enumerate(people):
             size = float(np.ptp(one, axis=0).max())
-            for part in range(18):
+            for keypoint in range(18):
                 for axis in range(2):
-                    expected[number, part, axis] = filters[number][part][axis](one[part, axis], size)
+                    expected[number, keypoint, axis] = filters[number][keypoint][axis](one[keypoint, axis], size)
         np.testing.assert_allclose(smoother(crowd(people, [4, 7, 9])).keypoints, expected, rtol=1e-12)
 
 

@@ -10,8 +10,8 @@ from people import UPRIGHT
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from custom_modules.inference.people import People
 from custom_modules.inference.tracking import Tracker, oks_matrix, person_areas
+from custom_modules.people import People
 from custom_modules.skeletons import COCO17, OPENPOSE18
 
 HEIGHT = 200.0
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 
 
 def crowd(keypoints: np.ndarray, scores: np.ndarray | None = None) -> People:
-    """People (P, 18, 2), the first with the highest score; a part at NaN is missing."""
+    """People (P, 18, 2), the first with the highest score; a keypoint at NaN is missing."""
     keypoints = np.asarray(keypoints, np.float32).reshape(-1, 18, 2)
     missing = np.isnan(keypoints).any(axis=-1)
     return People(
@@ -44,13 +44,13 @@ def ids(people: People) -> list[int]:
 def test_similarity_by_hand() -> None:
     sigmas = np.array([0.1, 0.2])
     here = np.array([[[0.0, 0.0], [10.0, 0.0]]])
-    # The first part is 3 to the right and 4 down, the second one in place; the area is 50.
+    # The first keypoint is 3 to the right and 4 down, the second one in place; the area is 50.
     there = np.array([[[3.0, 4.0], [10.0, 0.0]]])
     both, first = np.array([[True, True]]), np.array([[True, False]])
     near = math.exp(-25 / (2 * 50 * 0.2**2))
     area = np.array([50.0])
     assert oks_matrix(here, both, there, both, area, sigmas) == pytest.approx((near + 1) / 2)
-    # Of two and one parts, the one that both have.
+    # Of two and one keypoints, the one that both have.
     assert oks_matrix(here, both, there, first, area, sigmas) == pytest.approx(near)
     assert oks_matrix(here, ~first, there, first, area, sigmas) == 0
     assert oks_matrix(here, both, there, both & False, area, sigmas) == 0

@@ -45,7 +45,7 @@ def test_the_truth_has_ap_one(annotations: Path) -> None:
     assert evaluate(annotations, truth(annotations))['coco/AP'] == pytest.approx(1)
 
 
-def test_only_the_pictures_seen_are_evaluated(annotations: Path) -> None:
+def test_only_the_images_seen_are_evaluated(annotations: Path) -> None:
     samples = [sample for sample in truth(annotations) if len(sample['id'])]
     assert evaluate(annotations, samples[:5])['coco/AP'] == pytest.approx(1)
 

@@ -1,4 +1,4 @@
-"""What always the mean pose scores on COCO-mini: what every network of single people has to beat."""
+"""What always the mean pose scores on COCO-mini: what every single-person network has to beat."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS, METRICS
 from shipped_configs import REPOSITORY
 
-from custom_modules.engine.config import load_config
+from custom_modules.configuration.loading import load_config
 
 
 @pytest.mark.real_data
@@ -36,7 +36,7 @@ def test_the_mean_pose_is_worth_nothing(real_coco: Path, ratio: float, monkeypat
 
 
 def people(dataset: dict) -> BaseDataset:
-    """The people of a config, with the place and the size of their boxes, margins included, but no pictures."""
+    """The people of a config, with the place and the size of their boxes, margins included, but no images."""
     return DATASETS.build(dict(dataset, pipeline=[dict(type='mmpose.GetBBoxCenterScale')]))
 
 
@@ -49,7 +49,7 @@ def crops(dataset: BaseDataset, ratio: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def average_precision(evaluator: dict, dataset: BaseDataset, keypoints: Iterable[np.ndarray]) -> float:
-    """AP of one pose (17, 2) a person, in the picture's pixels."""
+    """AP of one pose (17, 2) a person, in the image's pixels."""
     metric = METRICS.build(evaluator)
     metric.dataset_meta = dataset.metainfo
     for person, pose in zip(dataset, keypoints, strict=True):

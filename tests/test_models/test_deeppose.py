@@ -45,7 +45,7 @@ def cascade(*stages: dict, **settings: object) -> DeepPoseCascade:
 
 
 def people(count: int = 3, seed: int = 0) -> tuple[torch.Tensor, list[PoseDataSample]]:
-    """Pictures of noise, and upper bodies about 60 pixels high in them."""
+    """Images of noise, and upper bodies about 60 pixels high in them."""
     rng = np.random.default_rng(seed)
     samples = []
     for _ in range(count):
@@ -68,7 +68,7 @@ def answer(model: DeepPoseCascade, number: int, locate) -> None:
 
 
 def test_weights_from_a_file_reach_the_networks_inside(tmp_path: Path) -> None:
-    """The stages are part of MMEngine's initialisation: a backbone's ``init_cfg`` is obeyed."""
+    """The stages are keypoint of MMEngine's initialisation: a backbone's ``init_cfg`` is obeyed."""
     source = stage()['backbone']
     donor = ResNet(depth=18, base_channels=8, stem_channels=8)
     torch.save(donor.state_dict(), tmp_path / 'donor.pth')
@@ -91,12 +91,12 @@ def test_predicting_no_displacement_changes_nothing() -> None:
 
 
 def test_the_true_displacement_recovers_the_truth() -> None:
-    """A stage that sees where its crop is, by a picture whose colours are its coordinates."""
+    """A stage that sees where its crop is, by an image whose colours are its coordinates."""
     model = cascade(stage(), stage(32, side=3.0), mean=(0, 0, 0), std=(1, 1, 1)).eval()
     _, samples = people(2)
     truth = torch.tensor(np.concatenate([sample.gt_instances.keypoints for sample in samples]))
     y, x = torch.meshgrid(torch.arange(100.0), torch.arange(100.0), indexing='ij')
-    pictures = torch.stack([torch.full_like(x, 1.0), y, x]).expand(2, 3, 100, 100)  # BGR: x is red
+    images = torch.stack([torch.full_like(x, 1.0), y, x]).expand(2, 3, 100, 100)  # BGR: x is red
 
     def locate(crops: torch.Tensor) -> torch.Tensor:
         crops = crops.unflatten(0, (2, 10))
@@ -113,7 +113,7 @@ def test_the_true_displacement_recovers_the_truth() -> None:
 
     answer(model, 0, lambda crops: torch.full((2, 10, 2), 15.5) + torch.rand(2, 10, 2))
     answer(model, 1, locate)
-    first, second = model.locate(pictures, torch.tensor([[0.0, 0, 100, 100]] * 2))
+    first, second = model.locate(images, torch.tensor([[0.0, 0, 100, 100]] * 2))
     assert (first - truth).norm(dim=-1).mean() > 10
     torch.testing.assert_close(second, truth, atol=0.05, rtol=0)
 
@@ -131,7 +131,7 @@ def test_batched_equals_single() -> None:
         torch.testing.assert_close(batched[:, index : index + 1], single, atol=1e-2, rtol=0)
 
 
-def test_a_mirrored_picture_gives_mirrored_people_with_flip_test() -> None:
+def test_a_mirrored_image_gives_mirrored_people_with_flip_test() -> None:
     model = cascade(test_cfg=dict(flip_test=True)).eval()
     inputs, boxes = inputs_and_boxes()
     boxes = boxes - 0.5  # a box whose mirror image is itself

@@ -20,12 +20,12 @@ def original_name(name: str) -> str:
     """``stages.S.B.layers.L.M.x`` in the names of the original network: block F(S) + B, convolution or norm."""
     if name.startswith('stem'):
         return name.replace('stem.0', '_conv_stem').replace('stem.1', '_bn0')
-    stage, block, layer, part, rest = re.fullmatch(r'stages\.(\d)\.(\d)\.layers\.(\d)\.(\d)\.(\w+)', name).groups()
+    stage, block, layer, keypoint, rest = re.fullmatch(r'stages\.(\d)\.(\d)\.layers\.(\d)\.(\d)\.(\w+)', name).groups()
     number = FIRST_BLOCKS[int(stage)] + int(block)
     # Block 0 has no expansion.
     position = int(layer) + (number == 0)
     convolution = ('_expand_conv', '_depthwise_conv', '_project_conv')[position]
-    return f'_blocks.{number}.{convolution if part == "0" else f"_bn{position}"}.{rest}'
+    return f'_blocks.{number}.{convolution if keypoint == "0" else f"_bn{position}"}.{rest}'
 
 
 def test_every_tensor_is_the_original_of_its_name() -> None:
@@ -36,7 +36,7 @@ def test_every_tensor_is_the_original_of_its_name() -> None:
         torch.testing.assert_close(value, original[original_name(name)])
 
 
-def test_imagenet_features_tell_pictures_apart_and_random_ones_do_not() -> None:
+def test_imagenet_features_tell_images_apart_and_random_ones_do_not() -> None:
     """A shape, turned pixel noise and a gradient: ImageNet's features differ far more between than within kinds."""
     torch.manual_seed(0)
     y, x = torch.meshgrid(torch.linspace(-1, 1, 96), torch.linspace(-1, 1, 96), indexing='ij')
@@ -45,11 +45,11 @@ def test_imagenet_features_tell_pictures_apart_and_random_ones_do_not() -> None:
         [torch.sin(12 * x + shift).expand(3, -1, -1) for shift in (0.0, 1.0)],
         [torch.sin(12 * y + shift).expand(3, -1, -1) for shift in (0.0, 1.0)],
     ]
-    pictures = torch.stack([picture for kind in kinds for picture in kind])
+    images = torch.stack([image for kind in kinds for image in kind])
     model = EfficientNetLite()
     model.init_weights()
     with torch.no_grad():
-        features = torch.nn.functional.normalize(model.eval()(pictures)[0].mean(dim=(2, 3)), dim=1)
+        features = torch.nn.functional.normalize(model.eval()(images)[0].mean(dim=(2, 3)), dim=1)
     similarity = features @ features.T
     same = similarity[[0, 2, 4], [1, 3, 5]].mean()
     other = torch.stack([similarity[i, j] for i in range(6) for j in range(6) if i // 2 != j // 2]).mean()

@@ -23,7 +23,7 @@ CODEC = dict(type=PartAffinityField, input_size=(64, 64), heatmap_size=(8, 8))
 
 
 class TargetMaps(nn.Module):
-    """A backbone and a head in one that 'predicts' the targets of people it is told, at any scale of the picture."""
+    """A backbone and a head in one that 'predicts' the targets of people it is told, at any scale of the image."""
 
     skeleton = OPENPOSE18
 
@@ -36,7 +36,7 @@ class TargetMaps(nn.Module):
         scale = width / self.width
         codec = PartAffinityField((width, height), (width // 8, height // 8), sigma=7 * scale, limb_width=8 * scale)
         people = (self.persons + 0.5) * scale - 0.5
-        if inputs[0, 0, 0, 0] < inputs[0, 0, 0, -1]:  # the picture is a ramp that falls to the right: it was mirrored
+        if inputs[0, 0, 0, 0] < inputs[0, 0, 0, -1]:  # the image is a ramp that falls to the right: it was mirrored
             people = (people * [-1, 1] + [width - 1, 0])[:, OPENPOSE18.flip_indices]
         maps = codec.encode(people)
         return [(torch.tensor(maps['pafs'])[None], torch.tensor(maps['heatmaps'])[None])]
@@ -68,8 +68,8 @@ def sample(mask: np.ndarray | None = None, size: int = 64) -> PoseDataSample:
 
 
 def test_six_stages_have_the_papers_parameters() -> None:
-    parts = OpenPoseVGG(weights=None), OpenPoseHead(128, CODEC)
-    assert sum(weight.numel() for part in parts for weight in part.parameters()) == 52_311_446
+    keypoints = OpenPoseVGG(weights=None), OpenPoseHead(128, CODEC)
+    assert sum(weight.numel() for keypoint in keypoints for weight in keypoint.parameters()) == 52_311_446
 
 
 def test_shapes_of_all_stages() -> None:
@@ -80,7 +80,7 @@ def test_shapes_of_all_stages() -> None:
 
 
 def test_loss_by_hand() -> None:
-    """Two pictures with errors 1 and 2 on eight numbers, the second under a mask of 1/2: (8 + 8 * 4 / 2) / 4."""
+    """Two images with errors 1 and 2 on eight numbers, the second under a mask of 1/2: (8 + 8 * 4 / 2) / 4."""
     output = torch.stack([torch.ones(2, 2, 2), torch.full((2, 2, 2), 2.0)])
     mask = torch.stack([torch.ones(1, 2, 2), torch.full((1, 2, 2), 0.5)])
     assert MaskedL2Loss()(output, torch.zeros_like(output), mask).item() == (8 + 16) / 4
@@ -170,7 +170,7 @@ def test_averaged_maps_stay_where_they_belong(test_cfg: dict) -> None:
     assert np.linalg.norm(found - people, axis=-1).mean() < 0.5
 
 
-def test_a_mirrored_picture_gives_mirrored_maps_under_flip_test() -> None:
+def test_a_mirrored_image_gives_mirrored_maps_under_flip_test() -> None:
     torch.manual_seed(0)
     model = tiny_model(flip_test=True).eval()
     nn.init.normal_(model.head.stages[-1].paf[-1].weight)
@@ -194,8 +194,8 @@ def test_batched_equals_single() -> None:
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
 
 
-def test_people_come_back_to_the_pictures_own_pixels() -> None:
-    """Input pixels were the picture's times two, moved by (10, 20); a missing part stays at (0, 0)."""
+def test_people_come_back_to_the_images_own_pixels() -> None:
+    """Input pixels were the image's times two, moved by (10, 20); a missing keypoint stays at (0, 0)."""
     person = UPRIGHT * 200 + [30, 20]
     model = tiny_model(output_maps=True)
     model.head, model.backbone = TargetMaps(person[None], 256), nn.Identity()

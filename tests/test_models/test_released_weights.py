@@ -14,7 +14,7 @@ from shipped_configs import REPOSITORY
 from torch import nn
 
 from custom_modules.errors import UserError
-from custom_modules.models.released_weights import (
+from custom_modules.models.weights.released import (
     OPENPOSE,
     Naming,
     Network,
@@ -352,13 +352,13 @@ def test_released_fields_are_in_the_channels_that_the_authors_demo_reads() -> No
 
 
 @pytest.mark.parametrize('network', NETWORKS, ids=lambda network: network.name)
-def test_the_config_prepares_pictures_as_the_originals_do(network: Network) -> None:
+def test_the_config_prepares_images_as_the_originals_do(network: Network) -> None:
     """BGR / 256 - 0.5, and its codec finds a person in fields of the released order."""
     config = Config.fromfile(REPOSITORY / network.config)
     preprocessor = MODELS.build(config.model.data_preprocessor)
-    picture = torch.arange(3 * 8 * 8, dtype=torch.uint8).reshape(3, 8, 8)
-    inputs = preprocessor(dict(inputs=[picture], data_samples=[PoseDataSample()]))['inputs'][0]
-    torch.testing.assert_close(inputs, picture / 256 - 0.5)
+    image = torch.arange(3 * 8 * 8, dtype=torch.uint8).reshape(3, 8, 8)
+    inputs = preprocessor(dict(inputs=[image], data_samples=[PoseDataSample()]))['inputs'][0]
+    torch.testing.assert_close(inputs, image / 256 - 0.5)
 
     codec = KEYPOINT_CODECS.build(config.model.head.decoder)
     assert codec.skeleton == OPENPOSE18_RELEASED

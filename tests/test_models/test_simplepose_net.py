@@ -36,10 +36,10 @@ def test_a_cell_sees_the_pixels_it_stands_for() -> None:
     """Cell (x, y) stands for the pixels from (4 x, 4 y) to (4 x + 3, 4 y + 3) and sees 27 x 27; it may be negative."""
     model = network().eval()
     for row, column in ((12, 20), (13, 21)):
-        picture = torch.randn(1, 3, 128, 128, requires_grad=True)
-        maps = model(picture)
+        image = torch.randn(1, 3, 128, 128, requires_grad=True)
+        maps = model(image)
         maps[0, :, row, column].sum().backward()
-        seen = torch.nonzero(picture.grad[0].abs().sum(dim=0))
+        seen = torch.nonzero(image.grad[0].abs().sum(dim=0))
         low, high = seen.amin(dim=0), seen.amax(dim=0)
         assert (high - low + 1).tolist() == [27, 27]
         first = torch.tensor([4 * row, 4 * column])

@@ -1,4 +1,4 @@
-"""People from limbs, on a body of five parts in a ring, whose last limb only extends."""
+"""People from limbs, on a body of five keypoints in a ring, whose last limb only extends."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ BODY = Skeleton(
     'body', ('nose', 'neck', 'left_eye', 'right_eye', 'head_top'), ((0, 1), (1, 2), (1, 3), (3, 4), (2, 4)), (0.1,) * 5,
     extending_limbs=(4,),
 )  # fmt: skip
-# Two peaks of every part: 0 and 1 are noses, 2 and 3 necks, ...
+# Two peaks of every keypoint: 0 and 1 are noses, 2 and 3 necks, ...
 PEAKS = Peaks(np.repeat(np.arange(5), 2), np.zeros((10, 2)), np.ones(10))
 
 

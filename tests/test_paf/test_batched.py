@@ -1,4 +1,4 @@
-"""The decoder of whole batches against the one of single pictures, which other tests compare with the description."""
+"""The decoder of whole batches against the one of single images, which other tests compare with the description."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ VARIANTS = dict(
     paf_threshold=0.15,
     pass_ratio=0.8,
     mean_of_passing=True,
-    part_evidence=False,
+    keypoint_evidence=False,
     length_prior=True,
     short_limb=0.0,
     merge=False,
@@ -51,28 +51,28 @@ def crowd_maps(
     return draw_noisily(people, visible, rng, cells) if noisy else draw(people, visible, cells)
 
 
-def one_by_one(pictures: list[Maps], settings: DecodeSettings = DEFAULT) -> list[People]:
-    return [decode_people(*maps, OPENPOSE18, STRIDE, settings) for maps in pictures]
+def one_by_one(images: list[Maps], settings: DecodeSettings = DEFAULT) -> list[People]:
+    return [decode_people(*maps, OPENPOSE18, STRIDE, settings) for maps in images]
 
 
 def together(
-    pictures: list[Maps], device: str, settings: DecodeSettings = DEFAULT, filling: str = 'peaks'
+    images: list[Maps], device: str, settings: DecodeSettings = DEFAULT, filling: str = 'peaks'
 ) -> list[People]:
-    """Pictures of any sizes, at the top left of maps of one size."""
-    sizes = [(maps[0].shape[2], maps[0].shape[1]) for maps in pictures]
-    batch = padded(pictures, filling, device)
+    """Images of any sizes, at the top left of maps of one size."""
+    sizes = [(maps[0].shape[2], maps[0].shape[1]) for maps in images]
+    batch = padded(images, filling, device)
     return decode_batch(*batch, OPENPOSE18, STRIDE, settings, sizes)
 
 
-def padded(pictures: list[Maps], filling: str, device: str = 'cpu') -> tuple[torch.Tensor, torch.Tensor]:
+def padded(images: list[Maps], filling: str, device: str = 'cpu') -> tuple[torch.Tensor, torch.Tensor]:
     rng = np.random.default_rng(0)
-    width, height = (max(maps[0].shape[axis] for maps in pictures) for axis in (2, 1))
+    width, height = (max(maps[0].shape[axis] for maps in images) for axis in (2, 1))
     batch = []
     for channels in (19, 38):
-        shape = (len(pictures), channels, height, width)
+        shape = (len(images), channels, height, width)
         garbage = rng.uniform(-1, 3, shape) if filling == 'peaks' else np.full(shape, float(filling))
         batch.append(garbage.astype(np.float32))
-    for index, maps in enumerate(pictures):
+    for index, maps in enumerate(images):
         for canvas, own in zip(batch, maps, strict=True):
             canvas[index, :, : own.shape[1], : own.shape[2]] = own
     return tuple(torch.from_numpy(canvas).to(device) for canvas in batch)
@@ -87,25 +87,25 @@ def assert_same_batch(found: list[People], expected: list[People]) -> None:
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('noisy', [False, True])
-def test_pictures_of_one_size(device: str, noisy: bool) -> None:
-    pictures = [crowd_maps(seed, noisy=noisy, count=2 + 3 * seed) for seed in range(4)]
-    expected = one_by_one(pictures)
+def test_images_of_one_size(device: str, noisy: bool) -> None:
+    images = [crowd_maps(seed, noisy=noisy, count=2 + 3 * seed) for seed in range(4)]
+    expected = one_by_one(images)
     assert min(len(keypoints) for keypoints, _, _ in expected) > 0
-    assert_same_batch(together(pictures, device), expected)
-    whole = [torch.from_numpy(np.stack(maps)).to(device) for maps in zip(*pictures, strict=True)]
+    assert_same_batch(together(images, device), expected)
+    whole = [torch.from_numpy(np.stack(maps)).to(device) for maps in zip(*images, strict=True)]
     assert_same_batch(decode_batch(*whole, OPENPOSE18, STRIDE, DEFAULT), expected)
     assert_same_batch(decode_batch(whole[0][:, :-1], whole[1], OPENPOSE18, STRIDE, DEFAULT), expected)
 
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('noisy', [False, True])
-def test_of_a_batch_every_picture_keeps_to_its_own_size(device: str, noisy: bool) -> None:
-    """Around the smaller pictures lie peaks higher than theirs, and fields longer."""
+def test_of_a_batch_every_image_keeps_to_its_own_size(device: str, noisy: bool) -> None:
+    """Around the smaller images lie peaks higher than theirs, and fields longer."""
     for seed in range(3):
-        pictures = [crowd_maps(10 * seed + index, cells, noisy) for index, cells in enumerate(SIZES)]
-        expected = one_by_one(pictures)
+        images = [crowd_maps(10 * seed + index, cells, noisy) for index, cells in enumerate(SIZES)]
+        expected = one_by_one(images)
         assert sum(len(keypoints) for keypoints, _, _ in expected) > 10
-        assert_same_batch(together(pictures, device), expected)
+        assert_same_batch(together(images, device), expected)
 
 
 @pytest.mark.parametrize('device', DEVICES)
@@ -114,10 +114,10 @@ def test_every_setting(device: str, name: str) -> None:
     settings = replace(DEFAULT, **{name: VARIANTS[name]})
     assert settings.batched
     for noisy in (False, True):
-        pictures = [crowd_maps(20 + index, cells, noisy) for index, cells in enumerate(SIZES[:3])]
-        expected = one_by_one(pictures, settings)
-        default = one_by_one(pictures)
-        assert_same_batch(together(pictures, device, settings), expected)
+        images = [crowd_maps(20 + index, cells, noisy) for index, cells in enumerate(SIZES[:3])]
+        expected = one_by_one(images, settings)
+        default = one_by_one(images)
+        assert_same_batch(together(images, device, settings), expected)
     # In the noisy maps the setting matters.
     assert any(
         one[0].shape != other[0].shape or any(not np.array_equal(*pair) for pair in zip(one, other, strict=True))
@@ -135,22 +135,22 @@ def test_which_settings_cannot_be_batched() -> None:
 
 
 @pytest.mark.parametrize('device', DEVICES)
-def test_an_empty_picture_in_the_middle(device: str) -> None:
+def test_an_empty_image_in_the_middle(device: str) -> None:
     nothing = draw(np.zeros((0, 18, 2)), np.zeros((0, 18)))
-    pictures = [crowd_maps(0), nothing, crowd_maps(1), nothing]
-    expected = one_by_one(pictures)
+    images = [crowd_maps(0), nothing, crowd_maps(1), nothing]
+    expected = one_by_one(images)
     assert [len(keypoints) > 0 for keypoints, _, _ in expected] == [True, False, True, False]
-    assert_same_batch(together(pictures, device), expected)
+    assert_same_batch(together(images, device), expected)
 
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_nobody_at_all(device: str) -> None:
-    """Not a peak, peaks of one part only, and peaks of all parts without a field."""
+    """Not a peak, peaks of one keypoint only, and peaks of all keypoints without a field."""
     nothing = draw(np.zeros((0, 18, 2)), np.zeros((0, 18)))
     noses, heatmaps = np.zeros_like(nothing[0]), crowd_maps(0, smallest=0.8)[0]
     noses[0] = heatmaps[0]
-    for pictures in ([nothing], [nothing] * 3, [(noses, nothing[1])] * 2, [(heatmaps, nothing[1])] * 2):
-        for keypoints, keypoint_scores, instance_scores in together(pictures, device):
+    for images in ([nothing], [nothing] * 3, [(noses, nothing[1])] * 2, [(heatmaps, nothing[1])] * 2):
+        for keypoints, keypoint_scores, instance_scores in together(images, device):
             assert keypoints.shape == (0, 18, 2)
             assert keypoint_scores.shape == (0, 18)
             assert instance_scores.shape == (0,)
@@ -158,42 +158,42 @@ def test_nobody_at_all(device: str) -> None:
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_nan_maps(device: str) -> None:
-    """All of a picture NaN, its heatmaps, its fields, or cells here and there; its neighbours are left alone."""
+    """All of an image NaN, its heatmaps, its fields, or cells here and there; its neighbours are left alone."""
     rng = np.random.default_rng(0)
-    pictures = [crowd_maps(seed, smallest=0.8) for seed in range(6)]
-    pictures[1] = tuple(np.full_like(maps, np.nan) for maps in pictures[1])
-    pictures[3][0][:] = np.nan
-    pictures[4][1][:] = np.nan
-    for maps in pictures[5]:
+    images = [crowd_maps(seed, smallest=0.8) for seed in range(6)]
+    images[1] = tuple(np.full_like(maps, np.nan) for maps in images[1])
+    images[3][0][:] = np.nan
+    images[4][1][:] = np.nan
+    for maps in images[5]:
         maps[rng.random(maps.shape) < 0.01] = np.nan
-    expected = one_by_one(pictures)
+    expected = one_by_one(images)
     assert [len(keypoints) > 0 for keypoints, _, _ in expected] == [True, False, True, False, False, True]
-    assert_same_batch(together(pictures, device), expected)
+    assert_same_batch(together(images, device), expected)
 
 
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('filling', ['0', '-1', '1e30', 'nan', 'inf'])
-def test_what_lies_around_a_picture_does_not_matter(device: str, filling: str) -> None:
-    """Even next to parts in a picture's last row and column."""
-    pictures = [crowd_maps(seed, cells, noisy=True) for seed, cells in enumerate(SIZES)]
-    assert_same_batch(together(pictures, device, filling=filling), one_by_one(pictures))
+def test_what_lies_around_an_image_does_not_matter(device: str, filling: str) -> None:
+    """Even next to keypoints in an image's last row and column."""
+    images = [crowd_maps(seed, cells, noisy=True) for seed, cells in enumerate(SIZES)]
+    assert_same_batch(together(images, device, filling=filling), one_by_one(images))
 
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_maps_of_a_single_cell_row_or_column(device: str) -> None:
     rng = np.random.default_rng(0)
-    pictures = [
+    images = [
         (rng.random((19, *shape)).astype(np.float32), rng.uniform(-1, 1, (38, *shape)).astype(np.float32))
         for shape in [(1, 1), (1, 30), (30, 1), (2, 2)]
     ]
-    assert_same_batch(together(pictures, device), one_by_one(pictures))
+    assert_same_batch(together(images, device), one_by_one(images))
 
 
 @pytest.mark.parametrize('device', DEVICES)
 def test_half_precision_maps(device: str) -> None:
     """As a network under autocast returns them: the same as of these maps in single precision."""
-    pictures = [crowd_maps(seed) for seed in range(2)]
-    halves = [torch.from_numpy(np.stack(maps)).to(device).half() for maps in zip(*pictures, strict=True)]
+    images = [crowd_maps(seed) for seed in range(2)]
+    halves = [torch.from_numpy(np.stack(maps)).to(device).half() for maps in zip(*images, strict=True)]
     expected = one_by_one([*zip(*(maps.float().cpu().numpy() for maps in halves), strict=True)])
     assert_same_batch(decode_batch(*halves, OPENPOSE18, STRIDE, DEFAULT), expected)
 
@@ -213,17 +213,17 @@ def test_another_skeleton_and_stride(device: str) -> None:
 @pytest.mark.parametrize('decoder', ['default', 'matlab'])
 def test_batch_decode_of_the_codec(device: str, decoder: str) -> None:
     codec = PartAffinityField((656, 368), CELLS, decoder=decoder)
-    pictures = [crowd_maps(30 + index, cells) for index, cells in enumerate([(40, 30), (23, 30), (40, 16)])]
-    expected = [codec.decode(maps) for maps in pictures]
-    sizes = [maps[0].shape[:0:-1] for maps in pictures]
-    batch = tuple(maps.requires_grad_() for maps in padded(pictures, 'peaks', device))
+    images = [crowd_maps(30 + index, cells) for index, cells in enumerate([(40, 30), (23, 30), (40, 16)])]
+    expected = [codec.decode(maps) for maps in images]
+    sizes = [maps[0].shape[:0:-1] for maps in images]
+    batch = tuple(maps.requires_grad_() for maps in padded(images, 'peaks', device))
     assert_same_batch(codec.batch_decode(batch, sizes), expected)
-    whole = padded(pictures[:1] * 2, 'peaks', device)
+    whole = padded(images[:1] * 2, 'peaks', device)
     assert_same_batch(codec.batch_decode(whole), expected[:1] * 2)
 
 
 @pytest.mark.parametrize('device', DEVICES)
-def test_the_codec_decodes_a_batch_of_no_pictures(device: str) -> None:
+def test_the_codec_decodes_a_batch_of_no_images(device: str) -> None:
     codec = PartAffinityField((656, 368), CELLS)
     nothing = torch.zeros((0, 19, 46, 82), device=device), torch.zeros((0, 38, 46, 82), device=device)
     assert codec.batch_decode(nothing) == []
@@ -245,7 +245,7 @@ def test_a_short_limb_where_the_field_is_partly_nan(device: str) -> None:
 
 
 @pytest.mark.parametrize('device', DEVICES)
-def test_as_many_sizes_as_pictures(device: str) -> None:
+def test_as_many_sizes_as_images(device: str) -> None:
     maps = torch.zeros(2, 19, 8, 8, device=device), torch.zeros(2, 38, 8, 8, device=device)
-    with pytest.raises(ValueError, match='1 sizes for 2 pictures'):
+    with pytest.raises(ValueError, match='1 sizes for 2 images'):
         decode_batch(*maps, OPENPOSE18, 8, DECODERS['default'], [(8, 8)])

@@ -12,7 +12,7 @@ from custom_modules.skeletons import OPENPOSE18
 
 LIMBS = OPENPOSE18.limbs
 PARTS = len(OPENPOSE18.keypoints)
-# A limb is (score, kind, start, end); a peak (x, y, height), x and y in cells; a person {part: index of its peak}.
+# A limb is (score, kind, start, end); a peak (x, y, height), x and y in cells; a person {keypoint: index of its peak}.
 Peak = tuple[float, float, float]
 Limb = tuple[float, int, int, int]
 Person = dict[int, int]
@@ -104,7 +104,9 @@ def joined(limbs: list[Limb]) -> list[tuple[Person, float]]:
             continue
         touched = [first] if first is second else [entry for entry in (first, second) if entry is not None]
         person = {a: start, b: end}
-        fits = all(person.setdefault(part, peak) == peak for entry in touched for part, peak in entry[0].items())
+        fits = all(
+            person.setdefault(keypoint, peak) == peak for entry in touched for keypoint, peak in entry[0].items()
+        )
         if len(touched) == 2:
             fits = not set(first[0]) & set(second[0])
         if fits:
@@ -122,26 +124,26 @@ def side_of_box(points: list[Peak]) -> float:
 def hinted_parts(
     person: Person, peaks: list[list[Peak]], middle: dict[tuple[int, int, int], float]
 ) -> dict[int, tuple[int, float]]:
-    """{part: (peak, evidence)} for the parts that were missing: the best hint first, and on from there."""
-    reach = max(2 * side_of_box([peaks[part][index] for part, index in person.items()]), 4.0)
+    """{keypoint: (peak, evidence)} for the keypoints that were missing: the best hint first, and on from there."""
+    reach = max(2 * side_of_box([peaks[keypoint][index] for keypoint, index in person.items()]), 4.0)
     known, hints = dict(person), {}
     while True:
         best = (0.0, -1, -1)
         for kind, (a, b) in enumerate(LIMBS):
             if (a in known) == (b in known):
                 continue
-            part, neighbour = (b, a) if a in known else (a, b)
+            keypoint, neighbour = (b, a) if a in known else (a, b)
             there = peaks[neighbour][known[neighbour]]
-            for index, peak in enumerate(peaks[part]):
-                pair = (known[a], index) if part == b else (index, known[b])
+            for index, peak in enumerate(peaks[keypoint]):
+                pair = (known[a], index) if keypoint == b else (index, known[b])
                 evidence = middle[(kind, *pair)] * peak[2]
                 near = np.hypot(peak[0] - there[0], peak[1] - there[1]) <= reach if evidence > best[0] else False
                 if near:
-                    best = (evidence, part, index)
-        evidence, part, index = best
-        if part < 0:
+                    best = (evidence, keypoint, index)
+        evidence, keypoint, index = best
+        if keypoint < 0:
             return hints
-        known[part], hints[part] = index, (index, evidence)
+        known[keypoint], hints[keypoint] = index, (index, evidence)
 
 
 def slow_decoder(heatmaps: np.ndarray, pafs: np.ndarray) -> People:
@@ -149,19 +151,20 @@ def slow_decoder(heatmaps: np.ndarray, pafs: np.ndarray) -> People:
     limbs, middle = chosen_limbs(peaks, pafs)
     found = []
     for person, limb_sum in joined(limbs):
-        heights = {part: peaks[part][index][2] for part, index in person.items()}
+        heights = {keypoint: peaks[keypoint][index][2] for keypoint, index in person.items()}
         evidence = sum(heights.values()) + limb_sum
         if len(person) < 3 or evidence / len(person) < 0.05:
             continue
-        size = side_of_box([peaks[part][index] for part, index in person.items()])
+        size = side_of_box([peaks[keypoint][index] for keypoint, index in person.items()])
         instance_score = evidence / (PARTS + len(LIMBS)) * size / (size + 20)
         keypoints, scores = np.zeros((PARTS, 2)), np.zeros(PARTS)
-        for part, (index, score) in (
-            {part: (index, heights[part]) for part, index in person.items()} | hinted_parts(person, peaks, middle)
+        for keypoint, (index, score) in (
+            {keypoint: (index, heights[keypoint]) for keypoint, index in person.items()}
+            | hinted_parts(person, peaks, middle)
         ).items():
-            x, y, _ = peaks[part][index]
-            keypoints[part] = STRIDE * x + STRIDE / 2 - 0.5, STRIDE * y + STRIDE / 2 - 0.5
-            scores[part] = score
+            x, y, _ = peaks[keypoint][index]
+            keypoints[keypoint] = STRIDE * x + STRIDE / 2 - 0.5, STRIDE * y + STRIDE / 2 - 0.5
+            scores[keypoint] = score
         found.append((instance_score, keypoints, scores))
     found.sort(key=lambda entry: -entry[0])
     instance_scores, keypoints, scores = zip(*found, strict=True) if found else ((), (), ())
@@ -190,7 +193,7 @@ def test_ideal_maps_of_crowds(count: int) -> None:
 
 @pytest.mark.parametrize('count', [1, 3, 6, 10])
 def test_parts_halfway_between_cells(count: int) -> None:
-    """Of such a part two or four cells are equally high."""
+    """Of such a keypoint two or four cells are equally high."""
     for seed in range(3):
         people, visible = crowd(count, np.random.default_rng([seed, count]), outside=0.3)
         people = np.round(people / (STRIDE / 2)) * STRIDE / 2 - 0.5

@@ -32,10 +32,12 @@ from custom_modules.skeletons import COCO17, OPENPOSE18, Skeleton
 DEFAULT = DECODERS['default']
 PARTS = len(OPENPOSE18.keypoints)
 SIGMA, WIDTH = 7.0, 8.0
-# One part alone, limbs that share an end, and one from a part to itself.
+# One keypoint alone, limbs that share an end, and one from a keypoint to itself.
 LIMBS = [(0, 1), (1, 2), (2, 0), (1, 1)]
 NECK = OPENPOSE18.keypoints.index('neck')
-LAST_PARTS = [OPENPOSE18.keypoints.index(f'{side}_{part}') for side in ('left', 'right') for part in ('wrist', 'ankle')]
+LAST_PARTS = [
+    OPENPOSE18.keypoints.index(f'{side}_{keypoint}') for side in ('left', 'right') for keypoint in ('wrist', 'ankle')
+]
 
 seeds = st.integers(0, 2**32 - 1)
 # Quarters of pixels are exact in floating point, at strides that are powers of two.
@@ -55,14 +57,14 @@ def property_test(examples: int = 40) -> settings:
 
 
 @st.composite
-def some_people(draw_value: st.DrawFn, parts: int = 3, most: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Nobody, a few or sixty; on and off the picture; often on cell centres, above or beside one another."""
+def some_people(draw_value: st.DrawFn, columns: int = 3, most: int = 5) -> tuple[np.ndarray, np.ndarray]:
+    """Nobody, a few or sixty; on and off the image; often on cell centres, above or beside one another."""
     count = draw_value(st.sampled_from([*range(most + 1), 60]))
     if count == 60:
         rng = np.random.default_rng(draw_value(seeds))
-        return rng.integers(-480, 960, (60, parts, 2)) / 4, rng.integers(0, 3, (60, parts)).astype(float)
+        return rng.integers(-480, 960, (60, columns, 2)) / 4, rng.integers(0, 3, (60, columns)).astype(float)
     coordinates = st.one_of(quarters, st.integers(-15, 30).map(lambda cell: 8 * cell + 3.5))
-    keypoints = draw_value(arrays(float, (count, parts, 2), elements=coordinates))
+    keypoints = draw_value(arrays(float, (count, columns, 2), elements=coordinates))
     aligned = draw_value(st.sampled_from(['no', 'horizontal', 'vertical', 'diagonal', 'one point']))
     if aligned == 'horizontal':
         keypoints[..., 1] = keypoints[:, :1, 1]
@@ -72,18 +74,18 @@ def some_people(draw_value: st.DrawFn, parts: int = 3, most: int = 5) -> tuple[n
         keypoints[..., 1] = keypoints[..., 0] + (keypoints[:, :1, 1] - keypoints[:, :1, 0])
     elif aligned == 'one point':
         keypoints[:] = keypoints[:, :1]
-    return keypoints, draw_value(arrays(float, (count, parts), elements=st.sampled_from([0.0, 1.0, 2.0, 0.5])))
+    return keypoints, draw_value(arrays(float, (count, columns), elements=st.sampled_from([0.0, 1.0, 2.0, 0.5])))
 
 
 def heatmap_formula(
     keypoints: np.ndarray, visible: np.ndarray, cells: tuple[int, int], stride: float, sigma: float
 ) -> np.ndarray:
-    """exp(-d^2 / (2 sigma^2)) in pixels, the maximum over people, and 1 - the maximum over parts."""
+    """exp(-d^2 / (2 sigma^2)) in pixels, the maximum over people, and 1 - the maximum over keypoints."""
     x, y = np.meshgrid(*(stride * np.arange(count) + stride / 2 - 0.5 for count in cells))
     maps = np.zeros((keypoints.shape[1] + 1, cells[1], cells[0]))
-    for person, part in np.argwhere(visible > 0):
-        squared = (x - keypoints[person, part, 0]) ** 2 + (y - keypoints[person, part, 1]) ** 2
-        maps[part] = np.maximum(maps[part], np.exp(-squared / (2 * sigma**2)))
+    for person, keypoint in np.argwhere(visible > 0):
+        squared = (x - keypoints[person, keypoint, 0]) ** 2 + (y - keypoints[person, keypoint, 1]) ** 2
+        maps[keypoint] = np.maximum(maps[keypoint], np.exp(-squared / (2 * sigma**2)))
     maps[-1] = 1 - maps[:-1].max(axis=0)
     return maps
 
@@ -350,42 +352,42 @@ def test_whatever_is_found_is_well_formed(seed: int, count: int, missing: float,
 
 
 @property_test(50)
-@given(seeds, st.sampled_from([part for part in range(PARTS) if part != NECK]), st.floats(60, 300))
-def test_two_people_who_share_a_peak_are_both_found(seed: int, part: int, angle: float) -> None:
-    """One is the other turned around a part that both have at the same place.
+@given(seeds, st.sampled_from([keypoint for keypoint in range(PARTS) if keypoint != NECK]), st.floats(60, 300))
+def test_two_people_who_share_a_peak_are_both_found(seed: int, keypoint: int, angle: float) -> None:
+    """One is the other turned around a keypoint that both have at the same place.
 
     The limbs of both end in one peak, so what hangs on it may come to one of the two alone; of a wrist or an ankle
     nothing hangs, and both get it.
     """
     rng = np.random.default_rng(seed)
     heights = rng.uniform(180, 300, 2)
-    one, other = (height * (UPRIGHT - UPRIGHT[part]) for height in heights)
+    one, other = (height * (UPRIGHT - UPRIGHT[keypoint]) for height in heights)
     cos, sin = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     people = np.array([one, other @ [[cos, sin], [-sin, cos]]])
     people += rng.uniform(24, 60, 2) - people.min(axis=(0, 1))
     cells = tuple(np.ceil(people.max(axis=(0, 1)) / STRIDE).astype(int) + 4)
     maps = draw(people, np.ones((2, PARTS)), cells)
-    assert (find_peaks(maps[0][:-1], DEFAULT.peak_threshold).part == part).sum() == 1
-    parts = parts_found(decode(maps), people, STRIDE / 2)
-    assert (parts.sum(axis=1) >= PARTS / 2).all()
-    if part in LAST_PARTS:
-        assert parts.all()
+    assert (find_peaks(maps[0][:-1], DEFAULT.peak_threshold).keypoint == keypoint).sum() == 1
+    hits = keypoints_found(decode(maps), people, STRIDE / 2)
+    assert (hits.sum(axis=1) >= PARTS / 2).all()
+    if keypoint in LAST_PARTS:
+        assert hits.all()
 
 
-def parts_found(found: People, people: np.ndarray, pixels: float) -> np.ndarray:
-    """(N, K) which parts of each person were found, by one of the found people for each."""
+def keypoints_found(found: People, people: np.ndarray, pixels: float) -> np.ndarray:
+    """(N, K) which keypoints of each person were found, by one of the found people for each."""
     keypoints, scores, _ = found
     near = (np.linalg.norm(keypoints - people[:, None], axis=-1) < pixels) & (scores > 0)
     rows, columns = linear_sum_assignment(near.sum(axis=2), maximize=True)
-    parts = np.zeros(people.shape[:2], dtype=bool)
-    parts[rows] = near[rows, columns]
-    return parts
+    hits = np.zeros(people.shape[:2], dtype=bool)
+    hits[rows] = near[rows, columns]
+    return hits
 
 
 @property_test(50)
 @given(seeds, st.sampled_from(['left', 'right', 'top', 'bottom']), st.floats(0.1, 0.6))
 def test_of_people_cut_by_the_border_the_parts_inside_are_found(seed: int, side: str, share: float) -> None:
-    """All that hang together within the picture, a cell or more from its border, to a pixel."""
+    """All that hang together within the image, a cell or more from its border, to a pixel."""
     rng = np.random.default_rng(seed)
     person = UPRIGHT * rng.uniform(150, 280)
     person += rng.normal(0, 2, person.shape)
@@ -406,7 +408,7 @@ def test_of_people_cut_by_the_border_the_parts_inside_are_found(seed: int, side:
 
 
 def largest_group(inside: np.ndarray) -> np.ndarray:
-    """(K,) of the parts that are inside, the most that limbs between them hold together."""
+    """(K,) of the keypoints that are inside, the most that limbs between them hold together."""
     group = np.where(inside, np.arange(PARTS), -1)
     for _ in range(PARTS):
         for kind, (start, end) in enumerate(OPENPOSE18.limbs):
@@ -447,7 +449,7 @@ def test_the_greedy_choice_is_nearly_the_best(
         score, best_score = score + greedy.score.sum(), best_score + best.score.sum()
         for choose in whole:
             monkeypatch.setattr('custom_modules.paf.decode.match_one_to_one', choose)
-            whole[choose] += parts_found(decode(maps), people, STRIDE).all(axis=1).sum()
+            whole[choose] += keypoints_found(decode(maps), people, STRIDE).all(axis=1).sum()
     results = dict(
         limbs_that_differ=different / chosen,
         share_of_the_best_score=score / best_score,
@@ -472,7 +474,7 @@ def limb_candidates(maps: Maps) -> Connections:
         DEFAULT.samples,
         DEFAULT.paf_threshold,
         DEFAULT.pass_ratio,
-        part_evidence=DEFAULT.part_evidence,
+        keypoint_evidence=DEFAULT.keypoint_evidence,
         short_limb=DEFAULT.short_limb / STRIDE,
         peak_threshold=DEFAULT.peak_threshold,
     ).limbs

@@ -8,10 +8,10 @@ from custom_modules.paf import Connections, Peaks, match_one_to_one, score_limbs
 PAIRS = [(0, 1), (1, 2)]
 
 
-def peaks_at(*parts: list[tuple[float, float]]) -> Peaks:
-    part = np.repeat(np.arange(len(parts)), [len(points) for points in parts])
-    xy = np.array([point for points in parts for point in points], dtype=float).reshape(-1, 2)
-    return Peaks(part, xy, np.ones(len(part)))
+def peaks_at(*keypoints: list[tuple[float, float]]) -> Peaks:
+    keypoint = np.repeat(np.arange(len(keypoints)), [len(points) for points in keypoints])
+    xy = np.array([point for points in keypoints for point in points], dtype=float).reshape(-1, 2)
+    return Peaks(keypoint, xy, np.ones(len(keypoint)))
 
 
 def test_middles_are_of_all_pairs_in_order() -> None:
@@ -52,7 +52,7 @@ def test_samples_by_length_as_in_openpose() -> None:
 def test_heights_of_the_ends_count_with_part_evidence() -> None:
     pafs = np.ones((2, 9, 9))
     peaks = peaks_at([(1, 5)], [(8, 5)])._replace(score=np.array([0.9, 0.4]))
-    assert score_limbs(pafs, peaks, [(0, 1)], part_evidence=True).limbs.score == pytest.approx([0.6])
+    assert score_limbs(pafs, peaks, [(0, 1)], keypoint_evidence=True).limbs.score == pytest.approx([0.6])
 
 
 def test_low_peaks_become_no_limbs() -> None:

@@ -14,7 +14,7 @@ LIMBS = OPENPOSE18.limbs
 
 
 def crowd(seed: int, count: int = 6) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping people, some cut by the border, with parts missing."""
+    """Overlapping people, some cut by the border, with keypoints missing."""
     rng = np.random.default_rng(seed)
     people = people_apart(count, (250, 200), rng) * rng.uniform(0.5, 2) + rng.uniform(-60, 0, (count, 1, 2))
     return people, (rng.random((count, 18)) > 0.2).astype(float)
@@ -28,12 +28,12 @@ def slow_heatmaps(keypoints: np.ndarray, visible: np.ndarray, released: bool) ->
     x, y = centers()
     maps = np.zeros((19, SIZE[1], SIZE[0]))
     for person, labelled in zip(keypoints, visible, strict=True):
-        for part in np.flatnonzero(labelled):
-            exponent = ((x - person[part, 0]) ** 2 + (y - person[part, 1]) ** 2) / (2 * SIGMA**2)
+        for keypoint in np.flatnonzero(labelled):
+            exponent = ((x - person[keypoint, 0]) ** 2 + (y - person[keypoint, 1]) ** 2) / (2 * SIGMA**2)
             if released:
-                maps[part] += np.where(exponent <= 4.6052, np.exp(-exponent), 0)
+                maps[keypoint] += np.where(exponent <= 4.6052, np.exp(-exponent), 0)
             else:
-                maps[part] = np.maximum(maps[part], np.exp(-exponent))
+                maps[keypoint] = np.maximum(maps[keypoint], np.exp(-exponent))
     maps = np.minimum(maps, 1)
     maps[-1] = 1 - maps[:-1].max(axis=0)
     return maps

@@ -17,7 +17,7 @@ def command(name: str, *args: object, processes: int = 1) -> list[str]:
     if processes > 1:
         python += ['-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}']
         args = (*args, '--launcher', 'pytorch')
-    return [str(part) for part in (*python, TOOLS / name, *args)]
+    return [str(keypoint) for keypoint in (*python, TOOLS / name, *args)]
 
 
 def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0) -> subprocess.CompletedProcess:
@@ -29,9 +29,7 @@ def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: in
 
 
 def only_error(stderr: str) -> str:
-    """The text of the one ``error:`` line of a program's error output, which must hold no
-    traceback.
-    """
+    """The text of the one ``error:`` line of a program's error output, which must hold no traceback."""
     assert 'Traceback' not in stderr
     (line,) = [line for line in stderr.splitlines() if line.startswith('error: ')]
     return line.removeprefix('error: ')

@@ -63,8 +63,8 @@ def test_mistakes_in_browsing(
     (tmp_path / 'file').touch()
     (tmp_path / 'empty.py').touch()
     given = [str(config) if argument == 'CONFIG' else argument for argument in arguments]
-    assert message in only_error(refused('browse_dataset', '--out-dir', 'pictures', *given))
-    assert not (tmp_path / 'pictures').exists()
+    assert message in only_error(refused('browse_dataset', '--out-dir', 'images', *given))
+    assert not (tmp_path / 'images').exists()
 
 
 def test_numbers_out_of_range(config: Path, refused: Callable[..., str]) -> None:
@@ -76,7 +76,7 @@ def test_curves_of_a_real_run(trained: Path, tmp_path: Path) -> None:
     result = run_tool('plot_logs.py', trained, '--out', 'deep/curves.png', cwd=tmp_path)
     header, run, out = result.stdout.splitlines()
     cells = dict(zip(header.split(), run.replace('epoch ', '').split(), strict=True))
-    # Two epochs of four pictures, one in a batch.
+    # Two epochs of four images, one in a batch.
     assert cells['metric'] == 'coco/AP'
     assert cells['epochs'] == '2'
     assert cells['iterations'] == '8'

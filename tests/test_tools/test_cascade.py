@@ -1,4 +1,4 @@
-"""A whole cascade through the command lines, on drawn people in FLIC's format."""
+"""A whole cascade through the command lines, on synthetic people in FLIC's format."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None
     metrics = json.loads((cascade / 'metrics.json').read_text())
     assert {'stage_1/pdj/mean@0.2', 'stage_2/pdj/elbow@0.1', 'pdj/wrist@0.05', 'pcp/strict/lower_arm'} <= set(metrics)
     assert all(0 <= value <= 1 for value in metrics.values())
-    run_tool('show_cascade.py', 'people.pkl', 'pictures', cwd=cascade)
-    assert {path.name for path in (cascade / 'pictures').iterdir()} == {
+    run_tool('show_cascade.py', 'people.pkl', 'images', cwd=cascade)
+    assert {path.name for path in (cascade / 'images').iterdir()} == {
         'best_to_worst.jpg',
         'movements.jpg',
         'pdj.png',

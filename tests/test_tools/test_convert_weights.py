@@ -16,7 +16,7 @@ from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 from torch import nn
 
-from custom_modules.models.released_weights import OPENPOSE, Network, from_ours
+from custom_modules.models.weights.released import OPENPOSE, Network, from_ours
 from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
 Run = Callable[..., None]

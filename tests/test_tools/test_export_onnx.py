@@ -10,7 +10,7 @@ from command_lines import only_error, run_tool
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
-from custom_modules.engine.config import load_config
+from custom_modules.configuration.loading import load_config
 
 CONFIG = REPOSITORY / 'configs/lite0_simcc_coco.py'
 

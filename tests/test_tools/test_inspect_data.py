@@ -59,17 +59,17 @@ def drawn_config(folder: Path) -> Path:
 def test_sound_data_as_a_user_runs_it(generated_data: Path, tmp_path: Path) -> None:
     (tmp_path / 'data').symlink_to(generated_data)
     config = drawn_config(tmp_path)
-    result = run_tool('inspect_data.py', config, '--top', 3, '--pictures', 'pictures', cwd=tmp_path)
+    result = run_tool('inspect_data.py', config, '--top', 3, '--images', 'images', cwd=tmp_path)
     assert result.stderr == ''  # a bar belongs on a terminal only
     lines = result.stdout.splitlines()
     assert lines[0] == 'train: data/generated/annotations/person_keypoints_train2017.json'
-    assert lines[1].split()[:2] == ['pictures', '24']
+    assert lines[1].split()[:2] == ['images', '24']
     assert sum(line.endswith('val2017.json') for line in lines) == 1  # val and test are the same
     assert lines[-1] == 'kinds of errors: 0, of warnings: 0'
-    pictures = sorted((tmp_path / 'pictures').iterdir())
-    ranks = [path.name.split('_')[:2] for path in pictures]
+    images = sorted((tmp_path / 'images').iterdir())
+    ranks = [path.name.split('_')[:2] for path in images]
     assert ranks == [[split, number] for split in ('train', 'val') for number in ('01', '02', '03')]
-    for path in pictures:
+    for path in images:
         original = cv2.imread(
             str(generated_data / f'generated/{path.name.split("_")[0]}2017/{path.name.split("_")[-1]}')
         )
@@ -81,7 +81,7 @@ def test_sound_data_as_a_user_runs_it(generated_data: Path, tmp_path: Path) -> N
 def test_errors_and_warnings(tool: Tool, tiny: Path, annotations: Path) -> None:
     # The tiny config validates on what it trains on, and its areas are the boxes'.
     out = tool(tiny, '--no-images', status=1)
-    assert 'error         4  pictures in both train and val, test: 1.jpg, 2.jpg, 3.jpg, 4.jpg' in out
+    assert 'error         4  images in both train and val, test: 1.jpg, 2.jpg, 3.jpg, 4.jpg' in out
     assert 'area is 1 of the box' in out
     assert 'kinds of errors: 1, of warnings: 4' in out
 
@@ -95,14 +95,14 @@ def test_errors_and_warnings(tool: Tool, tiny: Path, annotations: Path) -> None:
     assert 'malformed, left out          1' in out
 
 
-def test_broken_pictures(tool: Tool, tiny: Path) -> None:
+def test_broken_images(tool: Tool, tiny: Path) -> None:
     images = tiny.parent / 'data/images'
     (images / '1.jpg').unlink()
     (images / '2.jpg').write_bytes((images / '2.jpg').read_bytes()[:1000])
-    out = tool(tiny, '--split', 'train', '--pictures', tiny.parent / 'drawn', status=1)
-    assert f'error         1  pictures that do not exist: {images}/1.jpg' in out
-    assert f'error         1  pictures that do not open: {images}/2.jpg is a truncated JPEG' in out
-    assert out.count('not drawn: picture') == 2
+    out = tool(tiny, '--split', 'train', '--images', tiny.parent / 'drawn', status=1)
+    assert f'error         1  images that do not exist: {images}/1.jpg' in out
+    assert f'error         1  images that do not open: {images}/2.jpg is a truncated JPEG' in out
+    assert out.count('not drawn: image') == 2
     assert len(list((tiny.parent / 'drawn').iterdir())) == 2
     assert 'do not open' not in tool(tiny, '--split', 'train', '--no-images', status=1)
 
@@ -126,7 +126,7 @@ def test_files_that_cannot_be_loaded_are_errors_without_a_traceback(tool: Tool, 
 def test_an_asked_split_is_compared_with_the_others_where_they_are(tool: Tool, tiny: Path) -> None:
     out = tool(tiny, '--split', 'val', '--no-images', status=1)
     assert 'train: ' not in out
-    assert 'pictures in both train and val, test' in out
+    assert 'images in both train and val, test' in out
     gone = ('--cfg-options', 'val_dataloader.dataset.ann_file=none.json', 'test_dataloader=None')
     out = tool(tiny, '--split', 'train', '--no-images', *gone)
     assert 'data sets that could not be compared with the others: val (annotation file' in out
@@ -140,7 +140,7 @@ def test_mistakes(tool: Tool, tiny: Path, annotations: Path, tmp_path: Path) -> 
     assert 'no data set in test_dataloader' in tool(
         tiny, '--split', 'test', '--cfg-options', 'test_dataloader=None', status=2
     )
-    assert 'cannot make the folder' in tool(tiny, '--pictures', tiny / 'inside', status=2)
+    assert 'cannot make the folder' in tool(tiny, '--images', tiny / 'inside', status=2)
     (tmp_path / 'empty').mkdir()
     message = tool(tiny, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/empty', status=2)
     assert message.startswith(f'annotation file {tmp_path}/empty/people.json does not exist; put the dataset there')
@@ -155,11 +155,11 @@ def test_wrong_settings_of_a_dataset(tool: Tool, tiny: Path) -> None:
 
 @pytest.mark.real_data
 def test_genuine_flic(tool: Tool, real_flic: Path) -> None:
-    """Two pictures have people of both splits, as FLIC's users know; nothing else is wrong."""
+    """Two images have people of both splits, as FLIC's users know; nothing else is wrong."""
     roots = [f'{split}_dataloader.dataset.data_root={real_flic}/' for split in ('train', 'val', 'test')]
     out = tool(REPOSITORY / 'configs/deeppose_flic_resnet18.py', '--no-images', '--cfg-options', *roots)
     assert (
-        'warning       2  pictures in both train and test, with different people: '
+        'warning       2  images in both train and test, with different people: '
         'collateral-disc1-00080111.jpg, funny-girl-dvd-video-00184641.jpg'
     ) in out
     assert 'kinds of errors: 0, of warnings: 1' in out

@@ -32,8 +32,8 @@ def mistake(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> M
 
 
 @TRANSFORMS.register_module()
-class RefusePicture:
-    """Stands for whatever finds a picture unreadable, in a data-loading worker."""
+class RefuseImage:
+    """Stands for whatever finds an image unreadable, in a data-loading worker."""
 
     def __call__(self, results: dict) -> dict:
         raise UserError(f'image {results["img_path"]} is truncated:\ndownload it again')
@@ -46,10 +46,10 @@ def test_the_command_line_ends_with_status_2(tmp_path: Path):
 
 
 @pytest.mark.parametrize('workers', [0, 1])
-def test_an_unreadable_picture(config: Path, tmp_path: Path, mistake: Mistake, workers: int):
+def test_an_unreadable_image(config: Path, tmp_path: Path, mistake: Mistake, workers: int):
     options = [
         f'train_dataloader.num_workers={workers}',
-        'train_dataloader.dataset.pipeline.0.type=mmpose.RefusePicture',
+        'train_dataloader.dataset.pipeline.0.type=mmpose.RefuseImage',
     ]
     message = mistake(launch.train, config, work_dir=tmp_path, options=options)
     assert message.startswith('image ')
@@ -107,16 +107,16 @@ def test_a_checkpoint_that_is_none(config: Path, trained: Path, tmp_path: Path, 
     assert message('none.pth') == f'checkpoint {tmp_path}/none.pth does not exist'
     (tmp_path / 'half.pth').write_bytes(good.read_bytes()[: good.stat().st_size // 2])
     assert 'half.pth is incomplete' in message('half.pth')
-    (tmp_path / 'picture.pth').write_bytes(b'\xff\xd8\xff\xe0')
-    assert 'picture.pth is not a checkpoint' in message('picture.pth')
+    (tmp_path / 'image.pth').write_bytes(b'\xff\xd8\xff\xe0')
+    assert 'image.pth is not a checkpoint' in message('image.pth')
     (tmp_path / 'junk.pth').write_bytes(b'\x80\x02junk')
     assert 'junk.pth is damaged or not a checkpoint' in message('junk.pth')
     zipfile.ZipFile(tmp_path / 'archive.pth', 'w').writestr('file', 'text')
     assert 'archive.pth is damaged or not a checkpoint' in message('archive.pth')
     torch.save([1, 2], tmp_path / 'list.pth')
     assert 'list.pth holds a list, not the weights of a model' in message('list.pth')
-    torch.save({'code': RefusePicture()}, tmp_path / 'code.pth')
-    assert 'RefusePicture' in message('code.pth')
+    torch.save({'code': RefuseImage()}, tmp_path / 'code.pth')
+    assert 'RefuseImage' in message('code.pth')
     shutil.copy(good, tmp_path / 'epoch_1.pth')
     assert f'is a folder: give a file in it, such as {tmp_path}/' in message('.')
 

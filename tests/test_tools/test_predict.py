@@ -1,4 +1,4 @@
-"""The prediction command, as a user runs it: pictures, a video, mistakes, Ctrl-C."""
+"""The prediction command, as a user runs it: images, a video, mistakes, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from command_lines import TOOLS, command, only_error, run_tool
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
-from custom_modules.engine.config import load_config
+from custom_modules.configuration.loading import load_config
 
 CONFIGS = REPOSITORY / 'configs/demo'
-SIZE = (64, 48)  # of the pictures, w and h
+SIZE = (64, 48)  # of the images, w and h
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkpoints of random weights, three pictures, a video of six frames and boxes."""
+    """Checkpoints of random weights, three images, a video of six frames and boxes."""
     folder = tmp_path_factory.mktemp('predict')
     torch.manual_seed(0)
     for name in ('openpose', 'resnet18_regression'):
         model = MODELS.build(load_config(CONFIGS / f'{name}_generated.py').model)
         torch.save(dict(state_dict=model.state_dict(), meta=dict()), folder / f'{name}.pth')
     rng = np.random.default_rng(0)
-    (folder / 'pictures').mkdir()
+    (folder / 'images').mkdir()
     for name in ('a', 'b', 'c'):
-        cv2.imwrite(str(folder / f'pictures/{name}.png'), rng.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8))
+        cv2.imwrite(str(folder / f'images/{name}.png'), rng.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8))
     video = cv2.VideoWriter(str(folder / 'walk.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 5.0, SIZE)
     for _ in range(6):
         video.write(rng.integers(0, 255, (*SIZE[::-1], 3), dtype=np.uint8))
@@ -51,12 +51,12 @@ def predict(folder: Path, model: str, *args: object, status: int = 0) -> subproc
     )
 
 
-def test_pictures_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
+def test_images_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
     out = dict(write_images='i', write_json='j', write_heatmaps='h', write_maps='m')
-    flags = [part for option, name in out.items() for part in (f'--{option}', tmp_path / name)]
+    flags = [keypoint for option, name in out.items() for keypoint in (f'--{option}', tmp_path / name)]
     files = ['--write_coco_json', tmp_path / 'coco.json', '--write_csv', tmp_path / 'people.csv']
     files += ['--write_video', tmp_path / 'all.mp4']
-    predict(folder, 'openpose', 'pictures', *flags, *files, '--part_candidates', '--net_resolution', '-1x64')
+    predict(folder, 'openpose', 'images', *flags, *files, '--part_candidates', '--net_resolution', '-1x64')
     assert {path.name for path in (tmp_path / 'i').iterdir()} == {f'{name}_rendered.png' for name in 'abc'}
     assert {path.name for path in (tmp_path / 'h').iterdir()} == {
         f'{name}_{kind}.jpg' for name in 'abc' for kind in ('heatmaps', 'pafs')
@@ -72,7 +72,7 @@ def test_pictures_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
 
 
 def test_boxes_of_single_people(folder: Path, tmp_path: Path) -> None:
-    args = ['pictures', '--boxes', 'boxes.json', '--write_csv', tmp_path / 'people.csv', '--number_people_max', 5]
+    args = ['images', '--boxes', 'boxes.json', '--write_csv', tmp_path / 'people.csv', '--number_people_max', 5]
     predict(folder, 'resnet18_regression', *args)
     rows = list(csv.DictReader((tmp_path / 'people.csv').open()))
     assert [(row['name'], float(row['x1']), float(row['x2'])) for row in rows] == [('a', 0, 20), ('a', 30, 50)]
@@ -93,13 +93,13 @@ def test_video_is_drawn_tracked_and_as_long_as_it_was(folder: Path, tmp_path: Pa
     assert (video.get(cv2.CAP_PROP_FRAME_WIDTH), video.get(cv2.CAP_PROP_FRAME_HEIGHT)) == SIZE
 
 
-def test_a_broken_picture_costs_only_itself(folder: Path, tmp_path: Path) -> None:
+def test_a_broken_image_costs_only_itself(folder: Path, tmp_path: Path) -> None:
     (tmp_path / 'in').mkdir()
-    (tmp_path / 'in/bad.png').write_bytes(b'no picture')
-    (tmp_path / 'in/good.png').write_bytes((folder / 'pictures/a.png').read_bytes())
+    (tmp_path / 'in/bad.png').write_bytes(b'no image')
+    (tmp_path / 'in/good.png').write_bytes((folder / 'images/a.png').read_bytes())
     result = predict(folder, 'openpose', tmp_path / 'in', '--write_json', tmp_path / 'out', status=2)
     message = only_error(result.stderr)
-    assert 'left out 1 of the pictures' in message
+    assert 'left out 1 of the images' in message
     assert 'bad.png' in message
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good_keypoints.json']
 
@@ -108,16 +108,16 @@ def test_a_broken_picture_costs_only_itself(folder: Path, tmp_path: Path) -> Non
     ('model', 'args', 'words'),
     [
         ('openpose', ['nowhere.jpg', '--out-dir', 'o'], ['nowhere.jpg does not exist']),
-        ('openpose', ['pictures', '--out-dir', 'o', '--boxes', 'boxes.json'], ['finds people by itself', 'boxes']),
+        ('openpose', ['images', '--out-dir', 'o', '--boxes', 'boxes.json'], ['finds people by itself', 'boxes']),
         (
             'resnet18_regression',
-            ['pictures', '--out-dir', 'o', '--boxes', 'none.json'],
+            ['images', '--out-dir', 'o', '--boxes', 'none.json'],
             ['none.json', 'cannot be read'],
         ),
-        ('resnet18_regression', ['pictures', '--write_maps', 'o'], ['network of single people', 'heatmaps']),
+        ('resnet18_regression', ['images', '--write_maps', 'o'], ['single-person network', 'heatmaps']),
         (
             'resnet18_regression',
-            ['pictures', '--out-dir', 'o', '--boxes', 'detector', '--detector_weights', 'boxes.json'],
+            ['images', '--out-dir', 'o', '--boxes', 'detector', '--detector_weights', 'boxes.json'],
             ['boxes.json is not a readable file of weights'],
         ),
     ],
@@ -132,7 +132,7 @@ def test_mistakes(
 ) -> None:
     """In this process, which has imported all already."""
     line = ['predict.py', CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args]
-    monkeypatch.setattr('sys.argv', [str(part) for part in line])
+    monkeypatch.setattr('sys.argv', [str(keypoint) for keypoint in line])
     monkeypatch.chdir(folder)
     with pytest.raises(SystemExit) as left:
         runpy.run_path(str(TOOLS / 'predict.py'), run_name='__main__')
@@ -152,7 +152,7 @@ def test_mistakes(
     ],
 )
 def test_impossible_options(args: list[str], words: str, folder: Path) -> None:
-    assert words in predict(folder, 'openpose', 'pictures', *args, status=2).stderr
+    assert words in predict(folder, 'openpose', 'images', *args, status=2).stderr
 
 
 def test_interrupted_files_are_whole(folder: Path, tmp_path: Path) -> None:

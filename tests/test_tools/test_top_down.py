@@ -1,4 +1,4 @@
-"""The single-person networks through the command lines, on drawn people; and where ImageNet's weights come from."""
+"""The single-person networks through the command lines, on synthetic people; and where ImageNet's weights come from."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from mmpose.registry import DATASETS
 from shipped_configs import REPOSITORY
 from torchvision.models import resnet18
 
+from custom_modules.configuration.loading import load_config
 from custom_modules.datasets import TopDownCocoDataset
 from custom_modules.engine import launch
-from custom_modules.engine.config import load_config
 from custom_modules.errors import UserError
 
 CONFIGS = REPOSITORY / 'configs'
@@ -31,7 +31,7 @@ SMALL = [
 
 @pytest.fixture(autouse=True)
 def data(generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Drawn people under both names."""
+    """Synthetic people under both names."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     return generated_data
 
@@ -54,17 +54,17 @@ def test_train_resume_and_test(network: str, tmp_path: Path) -> None:
 
 
 def test_the_command_lines_in_mixed_precision(tmp_path: Path) -> None:
-    """And the pictures."""
+    """And the images."""
     config = CONFIGS / 'demo/simplepose_generated.py'
     small = ['--cfg-options', *options(1), 'train_dataloader.batch_size=2', 'train_dataloader.dataset.indices=2']
     result = run_tool('train.py', config, '--work-dir', 'work', '--amp', *small, cwd=tmp_path)
     assert 'loss_epoch_mean' in result.stdout + result.stderr
     emulated = torch.backends.cpu.get_cpu_capability() == 'AVX2' and not torch.cuda.is_available()
     assert ('faster without --amp' in result.stdout + result.stderr) == emulated
-    files = ['--out', 'metrics.json', '--show-dir', 'pictures', '--show-maps']
+    files = ['--out', 'metrics.json', '--show-dir', 'images', '--show-maps']
     run_tool('test.py', config, 'work/epoch_1.pth', '--work-dir', 'work', *files, '--cfg-options', *SMALL, cwd=tmp_path)
     assert 'coco/AP' in json.loads((tmp_path / 'metrics.json').read_text())
-    names = {path.stem for path in (tmp_path / 'pictures').iterdir()}
+    names = {path.stem for path in (tmp_path / 'images').iterdir()}
     maps = {name for name in names if '_heatmaps' in name}  # one a person
     assert maps and {name.partition('_heatmaps')[0] for name in maps} == names - maps
 

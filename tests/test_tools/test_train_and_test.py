@@ -25,14 +25,14 @@ def test_every_tool_answers_help(tool: Path, tmp_path: Path):
 def test_a_trained_model_is_scored(config: Path, trained: Path, tmp_path: Path):
     run_tool(
         'test.py', config, trained / 'epoch_2.pth', '--out', 'deep/metrics.json',
-        '--dump', 'all.pkl', '--show-dir', 'pictures', cwd=tmp_path,
+        '--dump', 'all.pkl', '--show-dir', 'images', cwd=tmp_path,
     )  # fmt: skip
 
     metrics = json.loads((tmp_path / 'deep/metrics.json').read_text())
     predictions = pickle.loads((tmp_path / 'all.pkl').read_bytes())
-    pictures = {path.stem for path in (tmp_path / 'pictures').iterdir()}
+    images = {path.stem for path in (tmp_path / 'images').iterdir()}
     assert 0 <= metrics['coco/AP'] <= 1
-    assert pictures == {Path(one['img_path']).stem for one in predictions}
+    assert images == {Path(one['img_path']).stem for one in predictions}
     assert list((tmp_path / 'work_dirs' / config.stem).glob('*/*.log'))
 
 

@@ -1,4 +1,4 @@
-"""A run small enough for a test: four pictures of one person each, in COCO's format, and a
+"""A run small enough for a test: four images of one person each, in COCO's format, and a
 network of 12,000 weights.
 """
 
@@ -75,9 +75,7 @@ default_hooks = dict(checkpoint=dict(type=CheckpointHook, interval=1))
 
 
 def write_data(folder: Path) -> None:
-    """Four noise pictures under ``folder/images``, one person in each, and
-    ``folder/people.json``.
-    """
+    """Four noise images under ``folder/images``, one person in each, and ``folder/people.json``."""
     rng = np.random.default_rng(0)
     (folder / 'images').mkdir(parents=True)
     images, annotations = [], []

@@ -1,4 +1,4 @@
-from .loading import LoadPicture
+from .loading import LoadIntactImage
 from .openpose import CropAroundPerson, ResizeToHeight
 
-__all__ = ['CropAroundPerson', 'LoadPicture', 'ResizeToHeight']
+__all__ = ['CropAroundPerson', 'LoadIntactImage', 'ResizeToHeight']

@@ -1,4 +1,4 @@
-"""The geometry of OpenPose's training and testing: one warp for the picture, its keypoints and its mask."""
+"""The geometry of OpenPose's training and testing: one warp for the image, its keypoints and its mask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as run_lengths
 
-# Outside the picture the original network sees mid-grey.
+# Outside the image the original network sees mid-grey.
 _BORDER = (128, 128, 128)
 
 
@@ -18,8 +18,8 @@ class CropAroundPerson(BaseTransform):
 
     Cao et al.'s released training code (transform_param of pose_train_test.prototxt). Needs ``img``, ``keypoints`` (N,
     K, 2), ``keypoints_visible`` (N, K), ``main_center``, ``main_height``, ``ignore`` and ``flip_indices``. Moves all of
-    them together and drops parts that leave the crop. Adds ``heatmap_mask`` (1, H, W) float32, the share of each cell
-    that is not ignored; outside the picture nothing is ignored: there is nobody.
+    them together and drops keypoints that leave the crop. Adds ``heatmap_mask`` (1, H, W) float32, the share of each
+    cell that is not ignored; outside the image nothing is ignored: there is nobody.
 
     Args:
         input_size: (w, h) of the crop.
@@ -89,10 +89,10 @@ def crop_matrix(
     flip: bool,
     size: tuple[int, int],
 ) -> np.ndarray:
-    """The (2, 3) matrix from the picture's pixels to the crop's, integers at pixel centres.
+    """The (2, 3) matrix from the image's pixels to the crop's, integers at pixel centres.
 
     Args:
-        center: (x, y) in the picture, which comes to lie at the crop's middle, moved by ``shift``.
+        center: (x, y) in the image, which comes to lie at the crop's middle, moved by ``shift``.
         factor: of the size.
         angle: degrees, clockwise as seen.
         shift: (x, y) in the crop's pixels, before mirroring.
@@ -111,17 +111,17 @@ def crop_matrix(
 
 @TRANSFORMS.register_module()
 class ResizeToHeight(BaseTransform):
-    """Resize a whole picture for the network, its aspect kept, and pad it at the right and below to multiples of the
-    stride.
+    """Resize a full image for the network, its aspect kept, and pad it at the right and below to multiples of
+    the stride.
 
-    OpenPose's test resolution is a height, 368. Sets ``input_size``, ``input_scale`` and ``input_center`` such that
-    MMPose's ``x / input_size * input_scale + input_center - input_scale / 2`` leads back to the picture's pixels,
-    exactly.
+    OpenPose's test resolution is a height, 368. Sets ``input_size``, ``input_scale`` and ``input_center`` such
+    that MMPose's ``x / input_size * input_scale + input_center - input_scale / 2`` leads back to the image's
+    pixels, exactly.
 
     Args:
-        height: of the resized picture; None for any.
+        height: of the resized image; None for any.
         stride: the padded size is a multiple of it.
-        width: of the resized picture; None for any. With both the picture fits into them.
+        width: of the resized image; None for any. With both the image fits into them.
     """
 
     def __init__(self, height: int | None = 368, stride: int = 8, width: int | None = None) -> None:

@@ -26,7 +26,7 @@ class EfficientNetLite(BaseModule):
     """EfficientNet-Lite0 up to stride 16: 112 channels, 0.7 million parameters, made for CPUs.
 
     Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019, in the form
-    without squeeze-and-excitation that Google published in 2020. The ImageNet weights expect RGB pictures less 127,
+    without squeeze-and-excitation that Google published in 2020. The ImageNet weights expect RGB images less 127,
     divided by 128.
 
     Args:
@@ -81,7 +81,7 @@ class EfficientNetLite(BaseModule):
             self._load(self.weights)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) pictures to a tuple of one (B, 112, H / 16, W / 16) feature map."""
+        """(B, 3, H, W) images to a tuple of one (B, 112, H / 16, W / 16) feature map."""
         features = self.stem(inputs)
         for stage in self.stages:
             features = stage(features)

@@ -18,8 +18,8 @@ from ...errors import UserError
 class OpenPoseVGG(BaseModule):
     """OpenPose's feature network: VGG-19's first ten convolutions, then two that reduce them to 128 channels. Stride 8.
 
-    Cao et al., CVPR 2017, section 2.2. The ImageNet weights expect RGB pictures normalised with ImageNet's mean and
-    deviation.
+    Cao et al., CVPR 2017, section 2.2. The ImageNet weights expect RGB images normalised with ImageNet's mean
+    and deviation.
 
     Args:
         weights: 'imagenet' takes torchvision's VGG-19 weights, downloaded once into torch's cache; a path takes them
@@ -52,7 +52,7 @@ class OpenPoseVGG(BaseModule):
             self._load(self.weights)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) pictures to a tuple of one (B, 128, H / 8, W / 8) feature map."""
+        """(B, 3, H, W) images to a tuple of one (B, 128, H / 8, W / 8) feature map."""
         return (self.reduce(self.features(inputs)),)
 
     def _load(self, weights: str) -> None:

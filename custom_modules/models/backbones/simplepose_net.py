@@ -34,5 +34,5 @@ class SimplePoseNet(BaseModule):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) pictures to a tuple of one (B, channels[-1], H / 8, W / 8) feature map."""
+        """(B, 3, H, W) images to a tuple of one (B, channels[-1], H / 8, W / 8) feature map."""
         return (self.layers(inputs),)

@@ -63,8 +63,8 @@ class PartAffinityHead(BaseHead):
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, train_cfg: ConfigDict | None = None
     ) -> dict:
         """``loss_paf_1``, ``loss_heatmap_1``, ``loss_paf_2``, ... of all stages, from the samples' ``gt_fields``:
-        ``pafs`` (2 L, H, W), ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is
-        known.
+        ``pafs`` (2 L, H, W), ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing
+        is known.
         """
         fields = [sample.gt_fields for sample in batch_data_samples]
         target_pafs = torch.stack([field.pafs for field in fields])
@@ -86,12 +86,12 @@ class PartAffinityHead(BaseHead):
     def people(
         self, heatmaps: torch.Tensor, pafs: torch.Tensor, sizes: Sequence[tuple[int, int]] | None = None
     ) -> InstanceList:
-        """Decode maps, (B, K + 1, H, W) and (B, 2 L, H, W), of which the first (W, H) of ``sizes`` are a picture's own.
+        """Decode maps, (B, K + 1, H, W) and (B, 2 L, H, W), of which the first (W, H) of ``sizes`` are an image's own.
 
         Returns:
-            For each picture ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a part is
-            missing, and ``bbox_scores`` (P,), the people's own scores under the name by which MMPose's metrics rank
-            them.
+            For each image ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a keypoint
+            is missing, and ``bbox_scores`` (P,), the people's own scores under the name by which MMPose's metrics
+            rank them.
         """
         return [
             InstanceData(

@@ -10,8 +10,8 @@ class MaskedL2Loss(nn.Module):
     """Half the squared error, summed over channels and cells and averaged over the batch.
 
     Caffe's EuclideanLoss, to which OpenPose's learning rates belong: with a mean over cells they would be 10^4 to 10^5
-    times too small. The mask multiplies the error, and the sum is divided by the number of pictures alone, so that a
-    masked picture weighs less instead of more.
+    times too small. The mask multiplies the error, and the sum is divided by the number of images alone, so that a
+    masked image weighs less instead of more.
 
     Args:
         loss_weight: factor of the result.

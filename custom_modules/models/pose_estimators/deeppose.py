@@ -13,7 +13,7 @@ from torch import nn
 
 from ...errors import UserError
 from ...skeletons import FLIC10, Skeleton, get_skeleton
-from ..crops import Crops, square_crops
+from .crops import Crops, square_crops
 
 # A predicted torso is taken for at least this share of the person's box, or crops would shrink to nothing.
 _SMALLEST_TORSO = 0.1
@@ -97,18 +97,18 @@ class DeepPoseCascade(BaseModel):
 
     Toshev and Szegedy, "DeepPose: human pose estimation via deep neural networks", CVPR 2014. Symbols: B people, K
     joints, S stages. The first stage sees the person's box; each later one takes, for every joint, a square crop around
-    the previous prediction, its side in proportion to the torso diameter of that prediction, from the picture itself,
+    the previous prediction, its side in proportion to the torso diameter of that prediction, from the image itself,
     and regresses the joint in it. Later stages are trained on crops around simulated predictions: truth plus an error
     drawn from the normal distribution of the previous stage's errors on people it was not trained on.
 
-    Inputs are whole pictures (B, C, H, W); a sample's ``gt_instances`` hold ``bboxes`` (1, 4), the person's square box,
-    and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the picture's pixels.
+    Inputs are full images (B, C, H, W); a sample's ``gt_instances`` hold ``bboxes`` (1, 4), the person's square box,
+    and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
 
     Args:
         stages: configs of :class:`CascadeStage`, first to last. The last is trained, the others stay as they are.
         skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
-        mean, std: of RGB pixels, by which crops (not whole pictures, which are many more pixels) are normalised.
-        data_preprocessor: stacks pictures, BGR, 0 to 255.
+        mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
+        data_preprocessor: stacks images, BGR, 0 to 255.
         test_cfg: ``flip_test`` also looks at mirrored crops.
     """
 
@@ -163,7 +163,7 @@ class DeepPoseCascade(BaseModel):
         keypoints, visible = (_stack(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
         center, side, counted = self._where_to_look(stage, keypoints, visible, _stack(data_samples, 'bboxes', inputs))
         crops, mirrored = _augmented(stage, center, side)
-        located = crops.from_picture(keypoints[:, None], stage.input_size)
+        located = crops.from_image(keypoints[:, None], stage.input_size)
         located = torch.where(mirrored[..., None, None], located[:, :, self.flip_indices], located)
         counted = torch.where(mirrored[..., None], counted[..., self.flip_indices], counted)
         return stage.loss(self._cut(crops, inputs, stage), located.flatten(0, 1), counted.flatten(0, 1))
@@ -222,7 +222,7 @@ class DeepPoseCascade(BaseModel):
                 self.error_covariance[joint] = own.T.cov()
 
     def predict(self, inputs: torch.Tensor, data_samples: SampleList) -> SampleList:
-        """The samples with ``pred_instances``: ``keypoints`` (1, K, 2) in the picture's pixels, ``keypoint_scores``
+        """The samples with ``pred_instances``: ``keypoints`` (1, K, 2) in the image's pixels, ``keypoint_scores``
         (1, K), all 1, and ``stage_keypoints`` (1, S, K, 2), what each stage made of it.
         """
         located = self.locate(inputs, _stack(data_samples, 'bboxes', inputs)).cpu().numpy()
@@ -236,7 +236,7 @@ class DeepPoseCascade(BaseModel):
 
     @torch.no_grad()
     def locate(self, inputs: torch.Tensor, boxes: torch.Tensor, stages: int | None = None) -> torch.Tensor:
-        """(S, B, K, 2) positions in the pictures' pixels after each stage, or after the first so many ``stages``.
+        """(S, B, K, 2) positions in the images' pixels after each stage, or after the first so many ``stages``.
 
         Args:
             inputs: (B, C, H, W).
@@ -258,12 +258,12 @@ class DeepPoseCascade(BaseModel):
     def _look(
         self, stage: CascadeStage, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool
     ) -> torch.Tensor:
-        """(B, K, 2) in the pictures' pixels, from crops around (B, 1 or K, 2)."""
+        """(B, K, 2) in the images' pixels, from crops around (B, 1 or K, 2)."""
         crops = square_crops(center, side, mirrored=torch.full_like(side, mirrored, dtype=torch.bool))
         located = stage.locate(self._cut(crops, inputs, stage)).unflatten(0, side.shape)
         if mirrored:
             located = located[:, :, self.flip_indices]
-        located = crops.to_picture(located, stage.input_size)
+        located = crops.to_image(located, stage.input_size)
         return located[:, 0] if stage.side is None else located.diagonal(dim1=1, dim2=2).mT
 
     def _diameter(self, keypoints: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:

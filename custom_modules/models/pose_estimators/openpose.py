@@ -19,10 +19,9 @@ class OpenPoseEstimator(BottomupPoseEstimator):
 
     ``test_cfg`` may hold
 
-    - ``flip_test``: also look at the mirrored picture.
+    - ``flip_test``: also look at the mirrored image.
     - ``scales``: factors of the input's size to look at, (1.0,) by default. Maps are averaged on the grid of scale 1,
-    so let the
-      test pipeline resize to the largest size and give factors up to 1.
+      so let the test pipeline resize to the largest size and give factors up to 1.
     - ``output_maps``: return the averaged maps as ``pred_fields``.
     """
 
@@ -32,19 +31,18 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         self.to(memory_format=torch.channels_last)
 
     def predict(self, inputs: torch.Tensor, data_samples: SampleList) -> SampleList:
-        """Find the people in a batch of pictures.
+        """Find the people in a batch of images.
 
         Args:
             inputs: (B, 3, H, W), H and W multiples of the stride.
-            data_samples: with ``input_size``, ``input_center`` and ``input_scale``, which lead back to the picture.
+            data_samples: with ``input_size``, ``input_center`` and ``input_scale``, which lead back to the image.
 
         Returns:
-            The samples with ``pred_instances``: ``keypoints`` (P, K, 2) in the picture's own pixels, (0, 0) where a
-                part is
-            missing, ``keypoint_scores`` (P, K), 0 there, and ``bbox_scores`` (P,).
+            The samples with ``pred_instances``: ``keypoints`` (P, K, 2) in the image's own pixels, (0, 0) where a
+            keypoint is missing, ``keypoint_scores`` (P, K), 0 there, and ``bbox_scores`` (P,).
         """
         heatmaps, pafs = self.predict_maps(inputs)
-        # Pictures of a batch are padded to the largest of them; people are looked for in their own part.
+        # Images of a batch are padded to the largest of them; people are looked for in their own part.
         stride = self.head.decoder.stride
         sizes = [tuple(int(np.ceil(size / stride)) for size in sample.input_size) for sample in data_samples]
         people = self.head.people(heatmaps, pafs, sizes)
@@ -57,9 +55,7 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         )
 
     def predict_maps(self, inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Heatmaps (B, K + 1, H / s, W / s) and fields (B, 2 L, H / s, W / s), averaged over scales and mirror
-        images.
-        """
+        """Heatmaps (B, K + 1, H / s, W / s) and fields (B, 2 L, H / s, W / s), means over scales and mirror images."""
         views = list(self._views(inputs))
         heatmaps, pafs = (sum(maps) / len(views) for maps in zip(*views, strict=True))
         return heatmaps, pafs
@@ -85,12 +81,12 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         samples = super().add_pred_to_datasample(batch_pred_instances, batch_pred_fields, batch_data_samples)
         for sample in samples:
             instances = sample.pred_instances
-            instances.keypoints[instances.keypoint_scores == 0] = 0  # missing stays (0, 0) in the picture's pixels too
+            instances.keypoints[instances.keypoint_scores == 0] = 0  # missing stays (0, 0) in the image's pixels too
         return samples
 
 
 def _scale_inputs(inputs: torch.Tensor, scale: float, stride: int) -> torch.Tensor:
-    """Pictures at another size, padded at the right and below to multiples of the stride."""
+    """Images at another size, padded at the right and below to multiples of the stride."""
     if scale == 1:
         return inputs
     scaled = F.interpolate(inputs, scale_factor=scale, mode='bilinear', antialias=True)
@@ -99,9 +95,7 @@ def _scale_inputs(inputs: torch.Tensor, scale: float, stride: int) -> torch.Tens
 
 
 def _resample(maps: torch.Tensor, scale: float, grid: tuple[int, int]) -> torch.Tensor:
-    """Maps of a scaled picture on the (H, W) grid of the unscaled one: cell g there lies at (g + 0.5) * scale - 0.5
-    here.
-    """
+    """Maps of a scaled image on the (H, W) grid of the unscaled one: cell g lies at (g + 0.5) * scale - 0.5 here."""
     if scale == 1:
         return maps
     height, width = (scale * size / own for size, own in zip(grid, maps.shape[-2:], strict=True))

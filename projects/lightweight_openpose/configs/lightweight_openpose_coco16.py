@@ -1,6 +1,4 @@
-"""Sixteen pictures of COCO learnt by heart: proves targets, masks, decoding and evaluation together, in minutes on a
-CPU.
-"""
+"""Sixteen images of COCO overfit: proves targets, masks, decoding and evaluation together, in minutes on a CPU."""
 
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR, OptimWrapper
@@ -10,17 +8,16 @@ from torch.optim import AdamW
 with read_base():
     from .lightweight_openpose_coco import *
 
-# Of COCO-mini's training pictures in which everybody has at least 8 keypoints and 4,608 square pixels and no boxes
-# overlap:
-# the first eight with one person and the first eight with several.
-pictures = [0, 4, 7, 10, 11, 16, 18, 21, 24, 55, 67, 83, 141, 157, 162, 190]
+# Of COCO-mini's training images in which everybody has at least 8 keypoints and 4,608 square pixels and no boxes
+# overlap: the first eight with one person and the first eight with several.
+images = [0, 4, 7, 10, 11, 16, 18, 21, 24, 55, 67, 83, 141, 157, 162, 190]
 
 # Large enough to hold the tallest person whole at the size of testing.
 codec.update(input_size=(288, 288), heatmap_size=(36, 36))
 model.head.update(decoder=codec)
 
 train_dataloader.update(batch_size=8, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
-train_dataloader.dataset.update(indices=pictures)
+train_dataloader.dataset.update(indices=images)
 train_dataloader.dataset.pipeline[1].update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
@@ -34,7 +31,7 @@ train_dataloader.dataset.pipeline[2].update(encoder=codec)
 val_dataloader.update(num_workers=1)
 val_dataloader.dataset.pipeline[1].update(height=288)
 val_dataloader.dataset.update(
-    ann_file=train_dataloader.dataset.ann_file, data_prefix=train_dataloader.dataset.data_prefix, indices=pictures
+    ann_file=train_dataloader.dataset.ann_file, data_prefix=train_dataloader.dataset.data_prefix, indices=images
 )
 val_evaluator.update(ann_file=data_root + train_dataloader.dataset.ann_file)
 test_dataloader = val_dataloader

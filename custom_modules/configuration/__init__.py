@@ -1,0 +1,1 @@
+"""Config files: reading them, the settings that override them, and what is wrong in them."""

@@ -1,0 +1,118 @@
+"""Mistakes in a config that show when objects are built from it, in words that lead to them."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from mmengine.config import Config
+from mmengine.model import PretrainedInit
+
+from ..errors import UserError, suggestion
+from .keys import KeyPath, accepted_keys, registered_names, remedy, resolve, walk
+
+
+@contextmanager
+def explained_config_errors(cfg: Config) -> Iterator[None]:
+    """Turn what MMEngine raises about a wrong config into a UserError.
+
+    Only what is recognisably such a mistake: the message must be one of MMEngine's or Python's,
+    and what it complains of must stand in the config. Everything else passes with its traceback.
+    """
+    try:
+        yield
+    except (TypeError, KeyError, ValueError, OSError) as error:
+        message = str(error.args[0]) if error.args else ''
+        explanations = (explain(cfg, error, message) for explain in _EXPLANATIONS)
+        explanation = next(filter(None, explanations), None)
+        if explanation is None:
+            raise
+        raise UserError(explanation) from error
+
+
+def _unexpected_argument(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.search(r"\(\) got an unexpected keyword argument '(\w+)'", message)
+    if match is None:
+        return None
+    name = match[1]
+    for path, group in _groups(cfg):
+        accepted = accepted_keys(path, group)
+        if name in group and accepted is not None and name not in accepted:
+            owner = _type_name(group) or path[-1]
+            return f'config {_dotted(path)}: {owner} takes no {name}{remedy(name, accepted)}'
+    return None
+
+
+def _missing_argument(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.search(r'(\w+)\.__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)', message)
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    # A call by any other function has nothing to do with the config.
+    if match is None or frames[-1].f_code.co_name != 'build_from_cfg':
+        return None
+    kind, names = match.groups()
+    path = next((path for path, group in _groups(cfg) if _type_name(group) == kind), None)
+    return path and f'config {_dotted(path)}: {kind} needs {names}'
+
+
+def _unknown_type(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.match(r'(\S+) is not in the (\S+) registry', message)
+    path = match and next((path for path, group in _groups(cfg) if group.get('type') == match[1]), None)
+    if not path:
+        return None
+    hint = suggestion(match[1], registered_names()) or ': import the module that registers it'
+    return f'config {_dotted(path)}.type: no {match[1]} is registered as {match[2].split("::")[-1]}{hint}'
+
+
+def _absent_type(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.match(r'`cfg` or `default_args` must contain the key "type", but got (.{,100})', message)
+    return match and f'config: a group of settings lacks its type: {match[1]}'
+
+
+def _incomplete_set(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.match(r'([\w, ]+?) should be\s+either all None or not None', message)
+    return match and f'config: {match[1]}: give all of them or none'
+
+
+def _missing_weights(cfg: Config, error: Exception, message: str) -> str | None:
+    match = re.fullmatch(r'(.+) can not be found\.', message)
+    path = match and next((path for path, value in walk(cfg) if value == match[1]), None)
+    return path and f'config {_dotted(path)}: {match[1]} does not exist'
+
+
+def _weights_out_of_reach(cfg: Config, error: Exception, message: str) -> str | None:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    address = next((frame.f_locals['filename'] for frame in frames if frame.f_code.co_name == 'load_from_http'), None)
+    loaders = [frame.f_locals.get('self') for frame in frames]
+    wanted = {loader.checkpoint for loader in loaders if isinstance(loader, PretrainedInit)}
+    path = address and next((path for path, value in walk(cfg) if isinstance(value, str) and value in wanted), None)
+    return path and (
+        f'config {_dotted(path)}: cannot download {address} ({message}); download it elsewhere and pass '
+        f'--cfg-options {_dotted(path)}=/path/to/the/file, or train from random weights with '
+        f'--cfg-options {_dotted(path[:-1])}=None'
+    )
+
+
+_EXPLANATIONS = (
+    _unexpected_argument,
+    _missing_argument,
+    _unknown_type,
+    _absent_type,
+    _incomplete_set,
+    _missing_weights,
+    _weights_out_of_reach,
+)
+
+
+def _groups(cfg: Config) -> Iterator[tuple[KeyPath, Mapping]]:
+    return ((path, value) for path, value in walk(cfg) if isinstance(value, Mapping))
+
+
+def _type_name(group: Mapping) -> str | None:
+    kind = group.get('type') and (resolve(group['type']) or group['type'])
+    return getattr(kind, '__name__', kind)
+
+
+def _dotted(path: KeyPath) -> str:
+    return '.'.join(path)

@@ -1,1 +1,0 @@
-"""Drawn people: `poses` samples joints, `people` dresses and draws them, `pictures` composes."""

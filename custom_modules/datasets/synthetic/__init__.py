@@ -1,0 +1,1 @@
+"""Synthetic people: `poses` samples joints, `people` dresses and draws them, `images` composes."""

@@ -1,0 +1,293 @@
+"""What the ONNX file of a model takes and gives, and models whose network is such a file.
+
+The file holds the network; MMPose's own decoding, flip tests and way back to the image stay outside, except for a
+:class:`DeepPoseCascade`, whose later stages look where the earlier ones point.
+
+Symbols: B batch, H and W the input's size, K keypoints, L limbs, S stages, s stride.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from mmpose.models import HeatmapHead, RegressionHead, RLEHead, RTMCCHead, SimCCHead, TopdownPoseEstimator
+from mmpose.registry import MODELS
+from torch import nn
+
+from ..configuration.skeleton import find_skeleton
+from ..errors import UserError
+from ..models import DeepPoseCascade, OpenPoseEstimator
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+Tensors = tuple[torch.Tensor, ...]
+_BATCH = {0: 'batch'}
+_ANY_SIZE = {0: 'batch', 2: 'height', 3: 'width'}
+_ANY_MAP_SIZE = {0: 'batch', 2: 'map_height', 3: 'map_width'}
+
+
+class Network(nn.Module):
+    """The part of an estimator that an ONNX file holds: tensors in, tensors out.
+
+    Attributes:
+        input_names, output_names: in the file's order.
+        axes: for each of them the axes of any size, and what these are called.
+    """
+
+    input_names: tuple[str, ...] = ('inputs',)
+    output_names: tuple[str, ...]
+    axes: dict[str, dict[int, str]]
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def example(self, batch: int, larger: bool = False, device: str = 'cpu') -> Tensors:
+        """Random inputs; where the size is free, small ones and ``larger`` ones."""
+        raise NotImplementedError
+
+    def settings(self) -> dict:
+        """What a user of the file must know to read its outputs."""
+        raise NotImplementedError
+
+    def answer_by(self, run: Callable[..., Tensors]) -> None:
+        """From now on the estimator asks ``run`` instead of its own layers."""
+        raise NotImplementedError
+
+
+class _HeadNetwork(Network):
+    """What the head makes of normalised inputs (B, 3, H, W); ``any_size`` where the network takes any H and W."""
+
+    def __init__(self, model: nn.Module, output_names: tuple[str, ...], any_size: bool) -> None:
+        super().__init__(model)
+        self.output_names = output_names
+        self.any_size = any_size
+        self.axes = {'inputs': _ANY_SIZE if any_size else _BATCH}
+        self.axes.update((name, _ANY_MAP_SIZE if any_size else _BATCH) for name in output_names)
+
+    def example(self, batch: int, larger: bool = False, device: str = 'cpu') -> Tensors:
+        # Multiples of all strides.
+        free = (128, 128) if larger else (64, 96)
+        width, height = free if self.any_size else self.model.head.decoder.input_size
+        return (torch.randn(batch, 3, height, width, device=device),)
+
+    def settings(self) -> dict:
+        codec = self.model.head.decoder
+        values = dict(codec=type(codec).__name__, input_size=codec.input_size)
+        if self.any_size:
+            values.update(stride=codec.input_size[0] / codec.heatmap_size[0])
+        return values
+
+
+class AffinityNetwork(_HeadNetwork):
+    """OpenPose: ``heatmaps`` (B, K + 1, H / s, W / s) and ``pafs`` (B, 2 L, H / s, W / s) of the last stage."""
+
+    def __init__(self, model: OpenPoseEstimator) -> None:
+        super().__init__(model, ('heatmaps', 'pafs'), any_size=True)
+
+    def forward(self, inputs: torch.Tensor) -> Tensors:
+        pafs, heatmaps = self.model.head(self.model.extract_feat(inputs))[-1]
+        return heatmaps, pafs
+
+    def settings(self) -> dict:
+        return dict(super().settings(), limbs=self.model.head.skeleton.limbs)
+
+    def answer_by(self, run: Callable[..., Tensors]) -> None:
+        self.model.extract_feat = lambda inputs: inputs
+        self.model.head.forward = lambda inputs: [run(inputs)[::-1]]
+
+
+class TopDownNetwork(_HeadNetwork):
+    """A person in a box: ``heatmaps`` (B, K, H / s, W / s), ``coordinates`` (B, K, 2), or (B, K, 4) with RLE's sigmas
+    before their sigmoid, or ``simcc_x`` (B, K, W r) and ``simcc_y`` (B, K, H r), r bins a pixel; by the kind of head.
+    """
+
+    names_by_head: ClassVar = {
+        HeatmapHead: ('heatmaps',),
+        RegressionHead: ('coordinates',),
+        RLEHead: ('coordinates',),
+        SimCCHead: ('simcc_x', 'simcc_y'),
+        RTMCCHead: ('simcc_x', 'simcc_y'),
+    }
+
+    def __init__(self, model: TopdownPoseEstimator) -> None:
+        kind = next((kind for kind in self.names_by_head if isinstance(model.head, kind)), None)
+        if kind is None:
+            known = ', '.join(kind.__name__ for kind in self.names_by_head)
+            raise UserError(f'a model with a {type(model.head).__name__} has no ONNX form here, only one with {known}')
+        super().__init__(model, self.names_by_head[kind], any_size=kind is HeatmapHead)
+
+    def forward(self, inputs: torch.Tensor) -> Tensors:
+        return as_tuple(self.model.head(self.model.extract_feat(inputs)))
+
+    def settings(self) -> dict:
+        values = super().settings()
+        if 'simcc_x' in self.output_names:
+            values.update(simcc_split_ratio=self.model.head.decoder.simcc_split_ratio)
+        return values
+
+    def answer_by(self, run: Callable[..., Tensors]) -> None:
+        def forward(inputs: torch.Tensor) -> Tensors | torch.Tensor:
+            outputs = run(inputs)
+            return outputs if len(outputs) > 1 else outputs[0]
+
+        self.model.extract_feat = lambda inputs: inputs
+        self.model.head.forward = forward
+
+
+class CascadeNetwork(Network):
+    """DeepPose, all stages: images ``inputs`` (B, 3, H, W), BGR, 0 to 255, of any size, and people's ``boxes``
+    (B, 4), x and y of two corners, to ``stage_keypoints`` (S, B, K, 2), all in the image's pixels.
+    """
+
+    input_names = ('inputs', 'boxes')
+    output_names = ('stage_keypoints',)
+
+    axes: ClassVar = dict(inputs=_ANY_SIZE, boxes=_BATCH, stage_keypoints={1: 'batch'})
+
+    def example(self, batch: int, larger: bool = False, device: str = 'cpu') -> Tensors:
+        width, height = (160, 144) if larger else (128, 96)
+        images = 255 * torch.rand(batch, 3, height, width, device=device)
+        corner = 30 * torch.rand(batch, 2, device=device)
+        return images, torch.cat([corner, corner + 50 + 30 * torch.rand(batch, 2, device=device)], dim=1)
+
+    def forward(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        # The decoding stages go through numpy, which is nowhere on the meta device.
+        if inputs.is_meta:
+            return inputs.new_empty(len(self.model.stages), len(inputs), len(self.model.skeleton.keypoints), 2)
+        return self.model.locate(inputs, boxes)
+
+    def settings(self) -> dict:
+        return dict(
+            codec=[type(stage.head.decoder).__name__ for stage in self.model.stages],
+            flip_test=bool(self.model.test_cfg.get('flip_test', False)),
+        )
+
+    def answer_by(self, run: Callable[..., Tensors]) -> None:
+        self.model.locate = lambda inputs, boxes: run(inputs, boxes)[0]
+
+
+_NETWORKS: dict[type, type[Network]] = {
+    OpenPoseEstimator: AffinityNetwork,
+    TopdownPoseEstimator: TopDownNetwork,
+    DeepPoseCascade: CascadeNetwork,
+}
+
+
+def network_of(model: nn.Module) -> Network:
+    """The part of a model that an ONNX file holds.
+
+    Raises:
+        UserError: for a model of another kind.
+    """
+    for kind, network in _NETWORKS.items():
+        if isinstance(model, kind):
+            return network(model)
+    known = ', '.join(kind.__name__ for kind in _NETWORKS)
+    raise UserError(f'a {type(model).__name__} has no ONNX form here; models that do: {known}')
+
+
+def metadata_of(network: Network, cfg: Config) -> dict[str, str]:
+    """What an ONNX file says about itself in its ``metadata_props``; all but names as JSON."""
+    preprocessor = cfg.model.get('data_preprocessor') or {}
+    values = dict(
+        keypoints=find_skeleton(network.model, cfg).keypoints,
+        # Images are read as BGR.
+        channels='RGB' if preprocessor.get('bgr_to_rgb') else 'BGR',
+        mean=[float(value) for value in preprocessor.get('mean') or (0, 0, 0)],
+        std=[float(value) for value in preprocessor.get('std') or (1, 1, 1)],
+        **network.settings(),
+    )
+    names = dict(name=Path(cfg.filename).stem, model=type(network.model).__name__)
+    return names | {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
+
+
+def onnx_estimator(cfg: Config, path: str | Path, threads: int = 0) -> nn.Module:
+    """A model for prediction alone whose network is an ONNX file; it has no weights of its own.
+
+    Args:
+        cfg: the config from which the file was made.
+        path: an .onnx file that :func:`custom_modules.deploy.export.export` wrote.
+        threads: of the processor; 0 for as many as PyTorch uses.
+
+    Raises:
+        UserError: when the file is missing or broken or belongs to another model.
+    """
+    session = open_session(path, threads)
+    with torch.device('meta'):
+        model = MODELS.build(cfg.model)
+        network = network_of(model).eval()
+        example = network.example(batch=1, device='meta')
+        with torch.no_grad():
+            outputs = network(*example)
+        shapes = [tuple(values.shape) for values in (*example, *as_tuple(outputs))]
+    _check_fit(session, network, shapes, metadata_of(network, cfg), path)
+    # Else the model could not be moved to a device.
+    for part in network.modules():
+        for name, _ in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
+            delattr(part, name)
+    if cfg.model.get('data_preprocessor') is not None:
+        model.data_preprocessor = MODELS.build(cfg.model.data_preprocessor)
+    network.answer_by(lambda *inputs: run_session(session, inputs))
+    return model.eval()
+
+
+def open_session(path: str | Path, threads: int = 0) -> InferenceSession:
+    """A network that is ready to run, on a GPU where onnxruntime can use one.
+
+    Raises:
+        UserError: when the file is missing or broken.
+    """
+    import onnxruntime  # half a second that only its users pay
+
+    if not Path(path).is_file():
+        raise UserError(f'network {path} does not exist; give an .onnx file')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or torch.get_num_threads()
+    wanted = ('CUDAExecutionProvider', 'CPUExecutionProvider')
+    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+    except Exception as error:  # onnxruntime's errors share no class of their own
+        raise UserError(f'{path} is not a network that onnxruntime can load; export it again') from error
+
+
+def run_session(session: InferenceSession, inputs: Tensors) -> Tensors:
+    """The network's outputs, on the device of its inputs."""
+    names = [value.name for value in session.get_inputs()]
+    feed = {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in zip(names, inputs, strict=True)}
+    return tuple(torch.from_numpy(values).to(inputs[0].device) for values in session.run(None, feed))
+
+
+def _check_fit(
+    session: InferenceSession, network: Network, shapes: list[tuple], metadata: dict[str, str], path: str | Path
+) -> None:
+    """Names, metadata and sizes must be those that an export of this model would have."""
+    values = [*session.get_inputs(), *session.get_outputs()]
+    names = [value.name for value in values]
+    found = session.get_modelmeta().custom_metadata_map
+    if not found or names != [*network.input_names, *network.output_names]:
+        raise UserError(
+            f'{path} maps {names[: len(session.get_inputs())]} to {names[len(session.get_inputs()) :]}, '
+            f'not {list(network.input_names)} to {list(network.output_names)}: give what tools/export_onnx.py wrote '
+            'with this config'
+        )
+    other = f'{path} (of {found.get("name")}) was exported from another model'
+    for key, value in metadata.items():
+        if key != 'name' and found.get(key) != value:
+            raise UserError(f"{other}: its {key} is {found.get(key)}, this config's is {value}: export it again")
+    for value, shape in zip(values, shapes, strict=True):
+        expected = [network.axes[value.name].get(axis, size) for axis, size in enumerate(shape)]
+        if value.shape != expected:
+            raise UserError(f'{other}: its {value.name} are {value.shape}, not {expected}: export it again')
+
+
+def as_tuple(outputs: torch.Tensor | Tensors) -> Tensors:
+    return outputs if isinstance(outputs, tuple) else (outputs,)

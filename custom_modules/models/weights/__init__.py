@@ -1,0 +1,1 @@
+"""Weights that others released, under their names and under ours."""

@@ -1,0 +1,1 @@
+"""Arrays in, images out: people, maps, training samples, cascades, curves of logs."""

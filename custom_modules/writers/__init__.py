@@ -1,0 +1,1 @@
+"""Files about people: OpenPose JSON, COCO JSON, CSV, images, videos, maps."""

@@ -1,0 +1,168 @@
+"""People in OpenPose's JSON format 1.3, for programs that read OpenPose's own.
+
+Convention: pixels with integers at their centres. OpenPose's own coordinates are half a pixel larger.
+
+Symbols: P people, K keypoints, M peaks of one keypoint.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError, make_folder
+from ..files import six_digits, write_whole
+from ..people import People
+from ..skeletons import BODY25, OPENPOSE18, Skeleton, convert_keypoints
+
+LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25)
+"""OpenPose's models by the order of their keypoints: COCO and BODY_25."""
+
+KEYPOINT_SCALES = (0, 1, 2, 3, 4)
+
+# Of a body without face, hands and a second camera.
+_ALWAYS_EMPTY = (
+    'face_keypoints_2d', 'hand_left_keypoints_2d', 'hand_right_keypoints_2d',
+    'pose_keypoints_3d', 'face_keypoints_3d', 'hand_left_keypoints_3d', 'hand_right_keypoints_3d',
+)  # fmt: skip
+_NOBODY_TRACKED = -1
+
+
+class OpenPoseJson:
+    """Writes ``<name>_keypoints.json`` for every image, people or not. Each file appears whole or not at all.
+
+    Args:
+        folder: made where it does not exist.
+        layout, keypoint_scale, net_size: see :func:`openpose_people`.
+
+    Raises:
+        UserError: when the settings are impossible, or the folder or a file cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        layout: str = 'coco18',
+        keypoint_scale: int = 0,
+        net_size: tuple[int, int] | None = None,
+    ) -> None:
+        _check(layout, keypoint_scale, net_size)
+        self._folder = make_folder(folder)
+        self._settings = dict(layout=layout, keypoint_scale=keypoint_scale, net_size=net_size)
+
+    def __enter__(self) -> OpenPoseJson:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def write(self, people: People, image: np.ndarray | None = None) -> None:
+        """Write the file of an image."""
+        contents = json.dumps(openpose_people(people, **self._settings), separators=(',', ':'))
+        write_whole(self._folder / f'{people.name}_keypoints.json', lambda path: path.write_text(contents))
+
+
+def openpose_people(
+    people: People,
+    layout: str = 'coco18',
+    keypoint_scale: int = 0,
+    net_size: tuple[int, int] | None = None,
+) -> dict:
+    """What OpenPose would write about an image.
+
+    Keypoints are converted by name. The neck and the middle of the hips are made of the two shoulders and hips where
+    the network does not find them itself; what cannot be had is 0, 0, 0. ``person_id`` is the person's track, or -1.
+    ``part_candidates`` are there where ``people`` has candidates.
+
+    Args:
+        layout: ``coco18`` or ``body25``, the order of the keypoints.
+        keypoint_scale, net_size: see :func:`scale_keypoints`.
+
+    Raises:
+        UserError: when the settings are impossible or the people have no part of the layout.
+    """
+    _check(layout, keypoint_scale, net_size)
+    target = LAYOUTS[layout]
+
+    def numbers(rows: np.ndarray) -> list[float]:
+        return six_digits(scale_keypoints(rows, people.image_size, keypoint_scale, net_size))
+
+    ids = np.full(len(people), _NOBODY_TRACKED) if people.track_ids is None else people.track_ids
+    persons = [
+        dict(person_id=[int(number)], pose_keypoints_2d=numbers(keypoints)) | {name: [] for name in _ALWAYS_EMPTY}
+        for number, keypoints in zip(ids, converted_people(people, target), strict=True)
+    ]
+    contents = dict(version=1.3, people=persons)
+    if people.candidates is not None:
+        found = dict(zip(people.skeleton.keypoints, people.candidates, strict=True))
+        peaks = [found.get(name, np.zeros((0, 3))) for name in target.keypoints]
+        contents['part_candidates'] = [{str(index): numbers(rows) for index, rows in enumerate(peaks)}]
+    return contents
+
+
+def scale_keypoints(
+    keypoints: np.ndarray, image_size: tuple[int, int], mode: int, net_size: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Keypoints in another unit, as OpenPose's option ``keypoint_scale``.
+
+    The centres of the image's corner pixels are its corners: with mode 3 the last pixel's is (1, 1). Unlike
+    OpenPose's, missing keypoints stay 0, 0, 0 in every mode.
+
+    Args:
+        keypoints: (..., 3) x, y in the image's pixels and score, 0 where the keypoint is missing.
+        image_size: (w, h).
+        mode: 0 and 2 the image's pixels, 1 those of the image as fitted into the network's input, 3 from 0 to 1,
+            4 from -1 to 1. (2 is OpenPose's size of drawn images, which here is the image's.)
+        net_size: (w, h) of the network's input, needed for mode 1; -1 where it follows the image's aspect.
+
+    Returns:
+        (..., 3), a new array.
+    """
+    _check_scale(mode, net_size)
+    factor, offset = np.ones(2), 0.0
+    # An image one pixel wide has one position, 0.
+    extent = np.maximum(np.array(image_size) - 1, 1)
+    if mode == 1:
+        factor = factor * min((net - 1) / own for net, own in zip(net_size, extent, strict=True) if net > 0)
+    elif mode == 3:
+        factor = 1 / extent
+    elif mode == 4:
+        factor, offset = 2 / extent, -1.0
+    scaled = np.array(keypoints, dtype=np.float64)
+    scaled[..., :2] = scaled[..., :2] * factor + offset
+    scaled[scaled[..., 2] == 0] = 0
+    return scaled
+
+
+def converted_people(people: People, target: Skeleton) -> np.ndarray:
+    """(P, K, 3): x, y and score of the keypoints of another body model. Keypoints that cannot be had are 0, 0, 0.
+
+    Raises:
+        UserError: when the two body models have no keypoint in common.
+    """
+    source = people.skeleton
+    if not set(source.keypoints) & set(target.keypoints):
+        raise UserError(
+            f'the body model {source.name!r} has no keypoint in common with {target.name!r}, which this format needs: '
+            f'{", ".join(source.keypoints[:4])}, ... against {", ".join(target.keypoints[:4])}, ...; '
+            'write CSV instead'
+        )
+    # JSON has no NaN, which a diverged network may give.
+    known = np.isfinite(people.keypoints).all(axis=-1) & np.isfinite(people.keypoint_scores)
+    scores = np.where(known, people.keypoint_scores, 0).clip(min=0)
+    return np.dstack(convert_keypoints(people.keypoints, scores, source, target))
+
+
+def _check(layout: str, keypoint_scale: int, net_size: tuple[int, int] | None) -> None:
+    if layout not in LAYOUTS:
+        raise UserError(f'no layout {layout!r}: give one of {", ".join(LAYOUTS)}')
+    _check_scale(keypoint_scale, net_size)
+
+
+def _check_scale(mode: int, net_size: tuple[int, int] | None) -> None:
+    if mode not in KEYPOINT_SCALES:
+        raise UserError(f'keypoint_scale {mode}: give one of {", ".join(map(str, KEYPOINT_SCALES))}')
+    if mode == 1 and (net_size is None or max(net_size) <= 0):
+        raise UserError('keypoint_scale 1 is in pixels of the network: give net_resolution too')

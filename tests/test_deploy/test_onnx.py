@@ -1,0 +1,178 @@
+"""Every config's model as an ONNX file: its own checks, and predictions by it that are PyTorch's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.dataset import pseudo_collate
+from mmpose.models import ResNet
+from mmpose.registry import DATASETS, MODELS
+from shipped_configs import CONFIGS, REPOSITORY
+
+from custom_modules.configuration.loading import load_config
+from custom_modules.datasets.transforms import ResizeToHeight
+from custom_modules.deploy import export as onnx_export
+from custom_modules.deploy.export import export
+from custom_modules.deploy.network import onnx_estimator
+from custom_modules.errors import UserError
+from custom_modules.models import DeepPoseAlexNet
+
+LITE0 = REPOSITORY / 'configs/lite0_simcc_coco.py'
+SIMPLE = REPOSITORY / 'configs/simplepose_coco.py'
+
+
+def small(path: Path) -> Config:
+    """A config with the same kinds of layers, fewer and narrower, and mirror images averaged in."""
+    config = load_config(path)
+    model = config.model
+    if 'stages' in model:
+        del model.stages[2:]
+    for keypoint in model.get('stages', [model]):
+        if keypoint.backbone.type is ResNet and 'base_channels' not in keypoint.backbone:
+            keypoint.backbone.update(base_channels=8, stem_channels=8)
+            keypoint.head.in_channels //= 8
+        if keypoint.backbone.type is DeepPoseAlexNet:
+            keypoint.backbone.width = keypoint.head.in_channels = 64
+        if 'stages' in model:
+            shrink_crops(keypoint)
+        if 'num_stages' in keypoint.head:
+            keypoint.head.num_stages = 2  # the others are like the second
+    model.test_cfg = dict(model.get('test_cfg', {}), flip_test=True)
+    for step in config.test_dataloader.dataset.pipeline:
+        if step.type is ResizeToHeight:
+            step.height = 96
+    return config
+
+
+def shrink_crops(stage: ConfigDict, size: int = 64) -> None:
+    stage.input_size = size
+    stage.head.decoder.input_size = (size, size)
+    if 'in_featuremap_size' in stage.head:
+        stage.head.update(input_size=(size, size), in_featuremap_size=(size // 16, size // 16))
+
+
+def distinct(paths: Sequence[Path]) -> list:
+    """Of configs with the same model the first, under the names of all."""
+    names: dict[str, list[Path]] = {}
+    for path in paths:
+        names.setdefault(str(small(path).model.to_dict()), []).append(path)
+    return [pytest.param(same[0], id=' '.join(str(path.stem) for path in same)) for same in names.values()]
+
+
+def save(config: Config, folder: Path) -> Path:
+    """A checkpoint of random weights."""
+    torch.manual_seed(0)
+    checkpoint = folder / 'random.pth'
+    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), checkpoint)
+    return checkpoint
+
+
+@pytest.fixture
+def all_synthetic_data(
+    generated_data: Path, generated_flic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All data sets that configs name, drawn."""
+    for folder in (generated_data, generated_flic):
+        for entry in folder.iterdir():
+            (tmp_path / entry.name).symlink_to(entry)
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(tmp_path))
+
+
+@pytest.mark.parametrize('path', distinct(CONFIGS))
+def test_predictions_are_pytorchs(path: Path, all_synthetic_data: None, tmp_path: Path) -> None:
+    config = small(path)
+    checkpoint = save(config, tmp_path)
+    exported = export(config, checkpoint, tmp_path / 'made/network.onnx')
+    assert exported.difference <= 1e-4
+
+    by_torch = MODELS.build(config.model).eval()
+    by_torch.load_state_dict(torch.load(checkpoint)['state_dict'])
+    by_onnx = onnx_estimator(config, exported.path)
+    assert not list(by_onnx.parameters())
+    loader = config.test_dataloader
+    loader.dataset.pop('indices', None)
+    dataset = DATASETS.build(loader.dataset)
+    data = pseudo_collate([dataset[index] for index in range(3)])
+    with torch.no_grad():
+        results = [model.test_step(data) for model in (by_torch, by_onnx)]
+        results = [[sample.cpu().numpy().to_dict() for sample in samples] for samples in results]
+    for expected, found in zip(*results, strict=True):
+        if 'pred_fields' in expected:
+            for name in ('heatmaps', 'pafs'):
+                maps = expected['pred_fields'][name]
+                np.testing.assert_allclose(found['pred_fields'][name], maps, atol=1e-4 * np.abs(maps).max())
+        for name in ('keypoints', 'keypoint_scores'):
+            np.testing.assert_allclose(found['pred_instances'][name], expected['pred_instances'][name], rtol=1e-3)
+
+
+@pytest.fixture(scope='module')
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
+    """A config and the file it became."""
+    folder = tmp_path_factory.mktemp('exported')
+    config = small(LITE0)
+    return config, export(config, save(config, folder), folder / 'lite0.onnx').path
+
+
+def test_the_file_tells_how_to_use_it(exported: tuple[Config, Path]) -> None:
+    session = onnxruntime.InferenceSession(str(exported[1]), providers=['CPUExecutionProvider'])
+    told = session.get_modelmeta().custom_metadata_map
+    assert (told['name'], told['model'], told['channels'], told['codec']) == (
+        'lite0_simcc_coco', 'TopdownPoseEstimator', 'RGB', 'SimCCLabel',
+    )  # fmt: skip
+    assert json.loads(told['mean']) == [127, 127, 127]
+    assert json.loads(told['std']) == [128, 128, 128]
+    assert json.loads(told['keypoints'])[:2] == ['nose', 'left_eye']
+    assert json.loads(told['input_size']) == [192, 256]
+    assert {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())} == {
+        'inputs': ['batch', 3, 256, 192], 'simcc_x': ['batch', 17, 384], 'simcc_y': ['batch', 17, 512],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ('options', 'message'),
+    [
+        (['model.data_preprocessor.std=[1.0,1.0,1.0]'], 'its std is'),
+        (['model.head.simcc_split_ratio=3.0'], 'simcc_x are'),
+        (['model.head.out_channels=16'], 'simcc_x are'),
+    ],
+)
+def test_a_file_of_another_model(exported: tuple[Config, Path], options: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=f'lite0_simcc_coco.*another model.*{message}'):
+        onnx_estimator(load_config(LITE0, options), exported[1])
+
+
+def test_a_file_of_another_kind(exported: tuple[Config, Path], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"\['simcc_x', 'simcc_y'\], not \['inputs'\] to \['heatmaps'\]"):
+        onnx_estimator(small(SIMPLE), exported[1])
+    with pytest.raises(UserError, match='none.onnx does not exist'):
+        onnx_estimator(exported[0], tmp_path / 'none.onnx')
+    (tmp_path / 'cut.onnx').write_bytes(exported[1].read_bytes()[:1000])
+    with pytest.raises(UserError, match='cut.onnx is not a network'):
+        onnx_estimator(exported[0], tmp_path / 'cut.onnx')
+
+
+def test_nothing_is_written_unless_the_check_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = small(LITE0)
+    checkpoint = save(config, tmp_path)
+    monkeypatch.setattr(onnx_export, 'run_session', lambda session, inputs: [torch.ones(1), torch.ones(1)])
+    with pytest.raises(UserError, match='nothing was written'):
+        export(config, checkpoint, tmp_path / 'network.onnx')
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r'none.pth does not exist'):
+        export(load_config(LITE0), tmp_path / 'none.pth', tmp_path / 'network.onnx')
+    checkpoint = save(small(SIMPLE), tmp_path)
+    with pytest.raises(UserError, match='does not fit this config'):
+        export(load_config(LITE0), checkpoint, tmp_path / 'network.onnx')
+    with pytest.raises(UserError, match=r'does not end in \.onnx'):
+        export(load_config(SIMPLE), checkpoint, checkpoint)
+    assert list(tmp_path.iterdir()) == [checkpoint]

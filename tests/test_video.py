@@ -1,0 +1,138 @@
+"""Videos that are written: read back, they are as long, as fast and as large as they should be."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from custom_modules.errors import UserError
+from custom_modules.video import open_video
+from custom_modules.writers.video import CODECS, USUAL_FPS, VideoFile
+
+
+def image(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
+    return np.full((size[1], size[0], 3), 10 + 10 * number, np.uint8)
+
+
+def numbers(path: Path) -> list[int]:
+    # Each time it is encoded a frame gets darker by two or three grey levels.
+    return [round((frame.mean() - 6) / 10) for _, frame in open_video(str(path)).frames()]
+
+
+@pytest.mark.parametrize('ending', ['mp4', 'avi', 'AVI'])
+@pytest.mark.parametrize('fps', [25, 30000 / 1001, 12.5, 0.5, 25 / 7])
+def test_length_rate_and_size(ending: str, fps: float, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    path = tmp_path / 'new' / f'video.{ending}'
+    with VideoFile(path, fps) as file:
+        for number in range(20):
+            file.write(image(number))
+    video = open_video(str(path))
+    assert (video.length, video.size) == (20, (64, 48))
+    assert video.fps == pytest.approx(fps, rel=1e-3)
+    assert numbers(path) == list(range(20))
+    assert capfd.readouterr() == ('', '')
+
+
+def test_a_part_of_a_video_lasts_as_long_as_it_did(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / 'all.mp4', 24) as file:
+        for number in range(24):
+            file.write(image(number))
+    every_fourth = open_video(str(tmp_path / 'all.mp4'), slice(0, None, 4))
+    with VideoFile(tmp_path / 'keypoint.mp4', every_fourth.fps) as file:
+        for _, frame in every_fourth.frames():
+            file.write(frame)
+    keypoint = open_video(str(tmp_path / 'keypoint.mp4'))
+    assert keypoint.length / keypoint.fps == pytest.approx(1.0)
+    assert numbers(tmp_path / 'keypoint.mp4') == [0, 4, 8, 12, 16, 20]
+
+
+def test_a_rate_that_nobody_knows(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / 'video.mp4', None) as file:
+        file.write(image(0))
+    assert open_video(str(tmp_path / 'video.mp4')).fps == USUAL_FPS
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize('ending', ['mp4', 'avi'])
+def test_an_interrupted_file_can_be_played(error: type[BaseException], ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f'video.{ending}'
+    with pytest.raises(error), VideoFile(path, 25) as file:
+        for number in range(7):
+            file.write(image(number))
+        raise error
+    assert open_video(str(path)).length == 7
+    assert numbers(path) == list(range(7))
+
+
+def test_images_of_other_sizes_are_fitted(tmp_path: Path) -> None:
+    path = tmp_path / 'album.mp4'
+    with VideoFile(path, 1) as file:
+        file.write(image(0, (64, 48)))
+        file.write(np.full((96, 64, 3), 200, np.uint8))  # half as large: 32 x 48, in the middle
+        file.write(np.full((12, 32, 3), 200, np.uint8))  # twice as large: 64 x 24
+    _, tall, wide = (frame.astype(int) for _, frame in open_video(str(path)).frames())
+    assert tall.shape == wide.shape == (48, 64, 3)
+    assert abs(tall[:, 20:44] - 200).max() < 20
+    assert max(tall[:, :12].max(), tall[:, 52:].max()) < 20
+    assert abs(wide[16:32] - 200).max() < 20
+    assert max(wide[:8].max(), wide[40:].max()) < 20
+
+
+def test_odd_sides_lose_one_pixel(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / 'video.mp4', 25) as file:
+        file.write(image(3, (65, 49)))
+    assert open_video(str(tmp_path / 'video.mp4')).size == (64, 48)
+
+
+def test_without_a_frame_no_file_is_made(tmp_path: Path) -> None:
+    with VideoFile(tmp_path / 'new.mp4', 25):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / 'old.mp4').write_bytes(b'precious')
+    with pytest.raises(RuntimeError), VideoFile(tmp_path / 'old.mp4', 25):
+        raise RuntimeError
+    assert (tmp_path / 'old.mp4').read_bytes() == b'precious'
+
+
+def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r'video\.mkv: a video is written as \.mp4 or \.avi'):
+        VideoFile(tmp_path / 'video.mkv', 25)
+    (tmp_path / 'folder.mp4').mkdir()
+    with pytest.raises(UserError, match=r'folder\.mp4 cannot be written'):
+        VideoFile(tmp_path / 'folder.mp4', 25)
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='cannot make the folder'):
+        VideoFile(tmp_path / 'file' / 'video.mp4', 25)
+    monkeypatch.setattr('custom_modules.writers.video.os.access', lambda *_: False)
+    with pytest.raises(UserError, match=r'video\.mp4 cannot be written'):
+        VideoFile(tmp_path / 'video.mp4', 25)
+
+
+def test_no_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(CODECS, '.mp4', ('none',))
+    message = 'cannot be written at 25 frames a second and 64x48 pixels'
+    with pytest.raises(UserError, match=message), VideoFile(tmp_path / 'video.mp4', 25) as file:
+        file.write(image(0))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_that_do_not_arrive_are_told(tmp_path: Path) -> None:
+    path = tmp_path / 'video.mp4'
+    with pytest.raises(UserError, match='holds 0 of 3 frames; check that there is room'), VideoFile(path, 25) as file:
+        for number in range(3):
+            file.write(image(number))
+        os.truncate(path, 0)
+        file._writer = _Full()
+
+
+class _Full:
+    """In place of a writer on a full disk."""
+
+    def write(self, _: np.ndarray) -> None:
+        pass
+
+    def release(self) -> None:
+        pass

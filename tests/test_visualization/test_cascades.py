@@ -1,0 +1,87 @@
+"""Images of a cascade's predictions, from a file as tools/test.py --dump writes it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from custom_modules.errors import UserError
+from custom_modules.visualization.cascades import (
+    draw_best_to_worst,
+    draw_movements,
+    gather,
+    plot_curves,
+    read_predictions,
+)
+
+
+@pytest.fixture
+def samples(tmp_path: Path) -> list[dict]:
+    """Five people whose last stage is off by 0, 10, ... pixels; the first person has no label of the last joint."""
+    rng = np.random.default_rng(0)
+    cv2.imwrite(str(tmp_path / 'grey.png'), np.full((200, 300, 3), 90, np.uint8))
+    people = []
+    for number in range(5):
+        truth = rng.uniform(40, 150, (1, 10, 2))
+        visible = np.ones((1, 10))
+        visible[0, 9] = number > 0
+        last = truth + [10 * number, 0]
+        people.append(
+            dict(
+                img_path=str(tmp_path / 'grey.png'),
+                pred_instances=dict(keypoints=last, stage_keypoints=np.stack([truth + 30, last], axis=1)),
+                gt_instances=dict(keypoints=truth, keypoints_visible=visible),
+            )
+        )
+    return people
+
+
+def test_stages_and_truth(samples: list[dict]) -> None:
+    stages, truth = gather(samples)
+    assert stages.shape == (2, 5, 10, 2)
+    assert np.isnan(truth[0, 9]).all() and np.isfinite(truth[1:]).all()
+    errors = np.linalg.norm(stages[1] - truth, axis=-1)
+    np.testing.assert_allclose(np.nanmean(errors, axis=1), [0, 10, 20, 30, 40], atol=1e-9)
+
+
+def test_sheets_show_everybody(samples: list[dict], tmp_path: Path) -> None:
+    sheet = draw_best_to_worst(samples, count=5)
+    assert sheet.dtype == np.uint8
+    # Four in a row, so two rows; colours are drawn on grey images.
+    assert sheet.shape[0] > 2 * 240
+    assert (np.ptp(sheet, axis=-1) > 50).any()
+    assert draw_movements(samples, count=5).shape[0] > 2 * 240
+    plot_curves(samples, tmp_path / 'pdj.png')
+    assert cv2.imread(str(tmp_path / 'pdj.png')).std() > 10
+
+
+def test_the_people_who_moved_most_come_first(samples: list[dict], monkeypatch: pytest.MonkeyPatch) -> None:
+    captions = []
+    monkeypatch.setattr(
+        'custom_modules.visualization.cascades.side_by_side',
+        lambda images, height: captions.extend(images) or np.zeros((10, 10, 3), np.uint8),
+    )
+    draw_movements(samples)
+    moved = [float(caption.split()[1]) for caption in captions]
+    assert len(moved) == 5
+    assert moved == sorted(moved, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ('contents', 'message'),
+    [
+        (None, 'cannot be read'),
+        (b'nothing', 'not a file of predictions'),
+        (pickle.dumps([dict(pred_instances=dict(keypoints=1))]), 'no predictions of a cascade'),
+        (pickle.dumps([]), 'no predictions of a cascade'),
+    ],
+)
+def test_files_that_hold_something_else(contents: bytes | None, message: str, tmp_path: Path) -> None:
+    if contents is not None:
+        (tmp_path / 'file.pkl').write_bytes(contents)
+    with pytest.raises(UserError, match=message):
+        read_predictions(tmp_path / 'file.pkl')
