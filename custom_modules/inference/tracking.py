@@ -28,7 +28,7 @@ def oks_matrix(
 ) -> np.ndarray:
     """COCO's object keypoint similarity of each two people, from 0 to 1.
 
-    Summed over the keypoints that both have, and divided by the number of parts of the one who has fewer. With
+    Summed over the keypoints that both have, and divided by the number of keypoints of the one who has fewer. With
     detections that have all keypoints, and people with labels, it is COCO's own.
 
     Args:

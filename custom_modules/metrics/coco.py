@@ -16,14 +16,14 @@ from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_ske
 class BodyCocoMetric(CocoMetric):
     """COCO's average precision for people of any body model, ranked by the scores their assembly gave them.
 
-    Predictions are converted to the annotated parts first, so the neck is never evaluated. Differs from MMPose's
+    Predictions are converted to the annotated keypoints first, so the neck is never evaluated. Differs from MMPose's
     CocoMetric, besides, in three points: it evaluates the images it has seen, so that a dataset's ``indices`` work;
     a network
         that has
     found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do not overlap
     by construction.
 
-    A missing part is at (0, 0), which COCO counts as a part found far away.
+    A missing keypoint is at (0, 0), which COCO counts as one found far away.
 
     Args:
         ann_file: the annotation file.

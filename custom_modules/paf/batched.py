@@ -186,7 +186,7 @@ def _score_pairs(
     score = torch.where(passed > settings.pass_ratio * settings.samples, score, 0).nan_to_num(0).clamp(min=0)
     short = length < settings.short_limb / stride
     score = torch.where(short, score.clamp(min=settings.paf_threshold), score)
-    if settings.keypoint_evidence:
+    if settings.part_evidence:
         score = score * (height[start[likely]] * height[end[likely]]).sqrt()
     scores[likely] = score
     return scores, middle

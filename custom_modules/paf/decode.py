@@ -50,7 +50,7 @@ class DecodeSettings:
     paf_threshold: float = 0.05
     pass_ratio: float = 0.6
     mean_of_passing: bool = False
-    keypoint_evidence: bool = True
+    part_evidence: bool = True
     length_prior: bool = False
     short_limb: float = 8.0
     merge: bool = True
@@ -81,7 +81,7 @@ class DecodeSettings:
 _ORIGINAL = dict(
     peak_threshold=0.1,
     paf_threshold=0.05,
-    keypoint_evidence=False,
+    part_evidence=False,
     best_first=False,
     hint_threshold=None,
     ranking='sum',
@@ -144,7 +144,7 @@ def decode_people(
         settings.paf_threshold,
         settings.pass_ratio,
         settings.mean_of_passing,
-        settings.keypoint_evidence,
+        settings.part_evidence,
         long_limb=0.5 * heatmaps.shape[1] if settings.length_prior else None,
         short_limb=settings.short_limb / stride,
         pixel=1 / stride,

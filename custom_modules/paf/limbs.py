@@ -49,7 +49,7 @@ def score_limbs(
     threshold: float = 0.05,
     pass_ratio: float = 0.8,
     mean_of_passing: bool = False,
-    keypoint_evidence: bool = False,
+    part_evidence: bool = False,
     long_limb: float | None = None,
     short_limb: float = 0.0,
     pixel: float = 1.0,
@@ -77,20 +77,20 @@ def score_limbs(
     ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
     limb, start, end, score, middle = _score_pairs(
         pafs, peaks.xy, peaks.score, first_of_keypoint(peaks, ends.max() + 1), ends, samples or 0, threshold,
-        pass_ratio, mean_of_passing, keypoint_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
+        pass_ratio, mean_of_passing, part_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
         np.float32(peak_threshold),
     )  # fmt: skip
     return Candidates(Connections(limb, start, end, score), middle)
 
 
 def first_of_keypoint(peaks: Peaks, keypoints: int) -> np.ndarray:
-    """(keypoints + 1,) the index of each keypoint's first peak, and where the last part's end."""
+    """(keypoints + 1,) the index of each keypoint's first peak, and where the last one's end."""
     return np.searchsorted(peaks.keypoint, np.arange(keypoints + 1))
 
 
 @compiled
 def _score_pairs(
-    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, keypoint_evidence, long_limb,
+    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, part_evidence, long_limb,
     short_limb, pixel, peak_threshold,
 ):  # fmt: skip
     """The limbs' kind, start, end and score, and all pairs' field in the middle."""
@@ -118,7 +118,7 @@ def _score_pairs(
                 )  # fmt: skip
                 if length < short_limb:
                     score = max(score, threshold)
-                if keypoint_evidence:
+                if part_evidence:
                     score *= np.sqrt(height[start] * height[end])
                 if score > 0:
                     limbs[found, 0], limbs[found, 1], limbs[found, 2], scores[found] = limb, start, end, score

@@ -18,9 +18,9 @@ class CsvTable:
     """Writes one row a person an image, below a header.
 
     The columns are ``name`` of the image, ``track_id``, empty where nobody is tracked, ``score`` of the person, the box
-    ``x1``, ``y1``, ``x2``, ``y2``, and of every part of the network's body model ``<keypoint>_x``, ``<keypoint>_y`` and
-    ``<keypoint>_score``. Coordinates are the image's pixels, integers at pixel centres; a missing keypoint is 0, 0, 0.
-    A image without people has no row.
+    ``x1``, ``y1``, ``x2``, ``y2``, and of every keypoint of the network's body model ``<keypoint>_x``, ``<keypoint>_y``
+    and ``<keypoint>_score``. Coordinates are the image's pixels, integers at pixel centres; a missing keypoint is 0, 0,
+    0. A image without people has no row.
 
     The file has its name once it is whole: see :class:`~custom_modules.files.StreamedFile`.
 

@@ -474,7 +474,7 @@ def limb_candidates(maps: Maps) -> Connections:
         DEFAULT.samples,
         DEFAULT.paf_threshold,
         DEFAULT.pass_ratio,
-        keypoint_evidence=DEFAULT.keypoint_evidence,
+        part_evidence=DEFAULT.part_evidence,
         short_limb=DEFAULT.short_limb / STRIDE,
         peak_threshold=DEFAULT.peak_threshold,
     ).limbs

@@ -52,7 +52,7 @@ def test_samples_by_length_as_in_openpose() -> None:
 def test_heights_of_the_ends_count_with_part_evidence() -> None:
     pafs = np.ones((2, 9, 9))
     peaks = peaks_at([(1, 5)], [(8, 5)])._replace(score=np.array([0.9, 0.4]))
-    assert score_limbs(pafs, peaks, [(0, 1)], keypoint_evidence=True).limbs.score == pytest.approx([0.6])
+    assert score_limbs(pafs, peaks, [(0, 1)], part_evidence=True).limbs.score == pytest.approx([0.6])
 
 
 def test_low_peaks_become_no_limbs() -> None:

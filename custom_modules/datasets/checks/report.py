@@ -74,8 +74,8 @@ def find_datasets(cfg: Config) -> list[tuple[list[str], ConfigDict]]:
 
 def _leaves(dataset: dict) -> Iterator[dict]:
     if 'datasets' in dataset or 'dataset' in dataset:
-        for keypoint in dataset.get('datasets', [dataset.get('dataset')]):
-            yield from _leaves(keypoint)
+        for member in dataset.get('datasets', [dataset.get('dataset')]):
+            yield from _leaves(member)
     elif dataset:
         yield dataset
 
@@ -185,8 +185,8 @@ def _line(what: str, value: object, note: str = '') -> str:
     return f'  {what:<20}{value:>10}  {note}'.rstrip()
 
 
-def _percent(keypoint: int, whole: int) -> str:
-    return f'{100 * keypoint / whole:6.1f} %' if whole else '     - %'
+def _percent(count: int, whole: int) -> str:
+    return f'{100 * count / whole:6.1f} %' if whole else '     - %'
 
 
 def _quartiles(values: np.ndarray) -> str:

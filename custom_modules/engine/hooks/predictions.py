@@ -156,7 +156,7 @@ class PredictionCheckHook(Hook):
     def _after_epoch(self, runner: Runner, mode: str = 'train') -> None:
         if mode == 'train':
             return
-        people = [person for keypoint in all_gather_object(self._people) for person in keypoint]
+        people = [person for shard in all_gather_object(self._people) for person in shard]
         if len(people) < _PEOPLE or not is_main_process():
             return
         predicted, truth, scores = (np.stack(arrays) for arrays in zip(*people, strict=True))
