@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3.10 python3; do \
 	if $$python -c '$(SUPPORTED)' 2>/dev/null; then echo $$python; break; fi; done)
 ENVIRONMENT := .venv/installed
 
-.PHONY: help demo test lint
+.PHONY: help demo test lint docs
 .DEFAULT_GOAL := help
 
 help: ## print this list
@@ -21,6 +21,10 @@ test: $(ENVIRONMENT) ## run the tests
 lint: $(ENVIRONMENT) ## check style and formatting
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+
+docs: $(ENVIRONMENT) ## build the documentation's site in build/site
+	.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-docs.txt
+	.venv/bin/mkdocs build --strict
 
 $(ENVIRONMENT): requirements.txt pyproject.toml $(wildcard stubs/*/pyproject.toml stubs/*/*/*.py)
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || { \

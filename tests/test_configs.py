@@ -42,6 +42,7 @@ def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: py
         loader.dataset.pop('indices', None)
     if 'weights' in config.model.backbone:
         config.model.backbone.weights = None
+    config.model.backbone.pop('init_cfg', None)
     if 'num_stages' in config.model.head:
         config.model.head.num_stages = 2  # the others are like the second
     return config
