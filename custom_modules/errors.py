@@ -89,6 +89,7 @@ def count_and_name(problems: Mapping[str, Collection[str]]) -> str:
 
 
 def first_names(names: Collection[str], count: int = 3) -> str:
+    """The first names of a list, and an ellipsis where there are more."""
     return ', '.join(map(str, list(names)[:count])) + (', ...' if len(names) > count else '')
 
 

@@ -100,6 +100,7 @@ def open_video(path: str, chosen: slice = slice(0, None, 1)) -> Video:
 
 @contextmanager
 def capture_of(path: str) -> Iterator[cv2.VideoCapture]:
+    """OpenCV's reader of a file, URL or camera, released at the end of a ``with`` block."""
     with quiet():
         capture = cv2.VideoCapture(int(path) if path.isdecimal() else path)
     try:

@@ -52,6 +52,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         super().__init__(data_mode='bottomup', metainfo=self.skeleton.metainfo(), **kwargs)
 
     def full_init(self) -> None:
+        """As MMEngine's; in training, also list the main people, one sample each."""
         if self._fully_initialized:
             return
         super().full_init()
@@ -78,6 +79,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         return super().__len__() if self.test_mode else len(self._samples)
 
     def get_data_info(self, idx: int) -> dict:
+        """One sample, as the class describes it."""
         if self.test_mode:
             return super().get_data_info(idx)
         image, main = self._samples[idx]
@@ -86,6 +88,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         return info
 
     def load_data_list(self) -> list[dict]:
+        """The images of the annotation file with their people."""
         contents = load_annotation_file(self.ann_file, self.annotated)
         people = defaultdict(list)
         for annotation in contents['annotations']:

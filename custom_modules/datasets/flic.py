@@ -101,6 +101,7 @@ class FlicDataset(BaseCocoStyleDataset):
         return self._shared_images
 
     def load_data_list(self) -> list[dict]:
+        """The people of the split, one sample each."""
         people = read_flic(self.ann_file)
         self._shared_images = _images_of_both_splits(people)
         if self._shared_images:

@@ -69,6 +69,7 @@ class LspDataset(BaseCocoStyleDataset):
         super().__init__(ann_file=ann_file, data_prefix=data_prefix, metainfo=LSP14.metainfo(), **kwargs)
 
     def get_data_info(self, idx: int) -> dict:
+        """One sample, as the class describes it."""
         info = super().get_data_info(idx)
         # Not while loading the list: ten thousand files would be opened before the first step.
         try:
@@ -83,6 +84,7 @@ class LspDataset(BaseCocoStyleDataset):
         return info
 
     def load_data_list(self) -> list[dict]:
+        """The people of the split, one sample each."""
         people = read_lsp(self.ann_file)
         count = len(people.keypoints)
         trained = count if people.extended else min(count, _TRAINING_PEOPLE)

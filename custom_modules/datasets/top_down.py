@@ -34,6 +34,7 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
         super().__init__(metainfo=self.skeleton.metainfo(), **kwargs)
 
     def load_data_list(self) -> list[dict]:
+        """The annotated people, one sample each, or those of a file of boxes."""
         load_annotation_file(self.ann_file, self.skeleton)
         people = super().load_data_list()
         if not people:
@@ -41,6 +42,7 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
         return people
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
+        """One person's sample, None for those that are left out."""
         person = super().parse_data_info(raw_data_info)
         if self.whole_image:
             image = raw_data_info['raw_img_info']

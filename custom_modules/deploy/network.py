@@ -93,6 +93,7 @@ class AffinityNetwork(_HeadNetwork):
         super().__init__(model, ('heatmaps', 'pafs'), any_size=True)
 
     def forward(self, inputs: torch.Tensor) -> Tensors:
+        """Heatmaps and fields of the last stage."""
         pafs, heatmaps = self.model.head(self.model.extract_feat(inputs))[-1]
         return heatmaps, pafs
 
@@ -125,6 +126,7 @@ class TopDownNetwork(_HeadNetwork):
         super().__init__(model, self.names_by_head[kind], any_size=kind is HeatmapHead)
 
     def forward(self, inputs: torch.Tensor) -> Tensors:
+        """What the head puts out."""
         return as_tuple(self.model.head(self.model.extract_feat(inputs)))
 
     def settings(self) -> dict:
@@ -159,6 +161,7 @@ class CascadeNetwork(Network):
         return images, torch.cat([corner, corner + 50 + 30 * torch.rand(batch, 2, device=device)], dim=1)
 
     def forward(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        """(S, B, K, 2) positions after each stage, in the image's pixels."""
         # The decoding stages go through numpy, which is nowhere on the meta device.
         if inputs.is_meta:
             return inputs.new_empty(len(self.model.stages), len(inputs), len(self.model.skeleton.keypoints), 2)
@@ -290,4 +293,5 @@ def _check_fit(
 
 
 def as_tuple(outputs: torch.Tensor | Tensors) -> Tensors:
+    """One tensor as a tuple of one."""
     return outputs if isinstance(outputs, tuple) else (outputs,)

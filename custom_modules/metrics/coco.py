@@ -51,6 +51,7 @@ class BodyCocoMetric(CocoMetric):
 
     @CocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
+        """Metainfo of the annotated body model, whatever the data set predicts."""
         CocoMetric.dataset_meta.fset(self, dataset_meta | parse_pose_metainfo(self.annotated.metainfo()))
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:

@@ -49,6 +49,7 @@ class Run:
 
     @property
     def by_epoch(self) -> bool:
+        """Whether every record knows its epoch."""
         return all('epoch' in record for record in (*self.training, *self.validation))
 
     def curve(self, key: str, by_epoch: bool = False) -> tuple[list[int], list[float]]:

@@ -49,6 +49,7 @@ class RenderedImages:
         pass
 
     def write(self, people: People, image: np.ndarray) -> None:
+        """Write the image with its people."""
         encoded = cv2.imencode('.png', draw(image, people, self._threshold))[1].tobytes()
         write_whole(self._folder / f'{people.name}_rendered.png', lambda path: path.write_bytes(encoded))
 
@@ -68,6 +69,7 @@ class RenderedVideo:
         self._file.__exit__(*error)
 
     def write(self, people: People, image: np.ndarray) -> None:
+        """Append the frame with its people."""
         self._file.write(draw(image, people, self._threshold))
 
 
@@ -95,6 +97,7 @@ class Renderings:
         self._current.__exit__(*error)
 
     def write(self, people: People, image: np.ndarray) -> None:
+        """Write the image, or append the frame to its video."""
         if people.frame_number is None:
             self._images.write(people, image)
             return

@@ -48,6 +48,7 @@ class Findings:
         self._items: dict[tuple[str, str], list] = {}
 
     def add(self, grade: str, text: str, *items: object) -> None:
+        """Add a finding, unless nothing is affected."""
         if items:
             self._items.setdefault((grade, text), []).extend(items)
 

@@ -18,6 +18,7 @@ class LoadIntactImage(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        """Add ``img``, ``img_shape`` and ``ori_shape``."""
         image = read_image(results['img_path'])
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]

@@ -50,6 +50,7 @@ class CropAroundPerson(BaseTransform):
         self.flip_prob = flip_prob
 
     def transform(self, results: dict) -> dict:
+        """Warp the image, its keypoints and its ignored region."""
         width, height = self.input_size
         flip = np.random.rand() < self.flip_prob
         factor = self.person_height * height / max(results['main_height'], 1) * np.random.uniform(*self.scale)
@@ -130,6 +131,7 @@ class ResizeToHeight(BaseTransform):
         self.width = width
 
     def transform(self, results: dict) -> dict:
+        """Resize and pad the image, and note the way back."""
         image = results['img']
         old_size = np.array(image.shape[1::-1])
         limits = zip((self.width, self.height), old_size, strict=True)

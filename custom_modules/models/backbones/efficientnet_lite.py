@@ -76,6 +76,7 @@ class EfficientNetLite(BaseModule):
         return self
 
     def init_weights(self) -> None:
+        """As MMEngine's, then the ImageNet weights."""
         super().init_weights()
         if self.weights:
             self._load(self.weights)

@@ -41,6 +41,7 @@ class OpenPoseVGG(BaseModule):
         )
 
     def init_weights(self) -> None:
+        """As MMEngine's, then the ImageNet weights."""
         super().init_weights()
         for layer in self.features:
             if isinstance(layer, nn.Conv2d):

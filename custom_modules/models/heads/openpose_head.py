@@ -30,6 +30,7 @@ class OpenPoseStage(nn.Module):
         self.heatmap = _branch(in_channels, kernels, widths, heatmap_channels)
 
     def forward(self, inputs: torch.Tensor) -> Maps:
+        """(B, C, H, W) to fields (B, 2 L, H, W) and heatmaps (B, K + 1, H, W)."""
         return self.paf(inputs), self.heatmap(inputs)
 
 

@@ -35,14 +35,17 @@ class PartAffinityHead(BaseHead):
 
     @property
     def skeleton(self) -> Skeleton:
+        """The body model that the codec encodes."""
         return self.decoder.skeleton
 
     @property
     def paf_channels(self) -> int:
+        """2 L: x and y of each limb."""
         return 2 * len(self.skeleton.limbs)
 
     @property
     def heatmap_channels(self) -> int:
+        """K + 1: the background comes last."""
         return len(self.skeleton.keypoints) + 1
 
     def forward(self, feats: Sequence[torch.Tensor]) -> list[Maps]:

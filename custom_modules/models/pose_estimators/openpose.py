@@ -78,6 +78,7 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         batch_pred_fields: PixelDataList | None,
         batch_data_samples: SampleList,
     ) -> SampleList:
+        """Add the people, in the image's own pixels, and their maps to the samples."""
         samples = super().add_pred_to_datasample(batch_pred_instances, batch_pred_fields, batch_data_samples)
         for sample in samples:
             instances = sample.pred_instances
