@@ -79,7 +79,7 @@ class LightweightOpenPoseHead(PartAffinityHead):
         loss: dict = dict(type=MaskedL2Loss),
         init_cfg: dict = dict(type='Kaiming', layer='Conv2d'),
     ) -> None:
-        super().__init__(decoder, loss, init_cfg)
+        super().__init__(decoder, loss, init_cfg=init_cfg)
         out = self.paf_channels, self.heatmap_channels
         trunk = []
         for _ in range(3):

@@ -55,6 +55,18 @@ def test_image_keypoints_and_mask_move_together(seed: int, flip_prob: float) -> 
     assert (dark[mask == 1] > 90).all()
 
 
+@pytest.mark.parametrize(
+    ('main_height', 'factor'),
+    [(500.0, 368 / 300), (150.0, 0.6 * 368 / 150), (20.0, 2 * 368 / 300)],
+    ids=['large person', 'between the limits', 'small person'],
+)
+def test_the_short_side_limits_the_factor(main_height: float, factor: float) -> None:
+    original = results() | dict(main_height=main_height)
+    crop = CropAroundPerson(SIZE, CELLS, scale=(1, 1), short_side=(1.0, 2.0), rotation=0, shift=0, flip_prob=0)
+    expected = (original['keypoints'] - original['main_center']) * factor + (368 - 1) / 2
+    np.testing.assert_allclose(crop.transform(original)['keypoints'], expected, atol=1e-3)
+
+
 def test_the_main_person_has_its_size_and_place() -> None:
     """No randomness: 0.6 of 368 pixels high, in the middle of the crop."""
     crop = CropAroundPerson(SIZE, CELLS, scale=(1, 1), rotation=0, shift=0, flip_prob=0)

