@@ -173,6 +173,12 @@ def convert_keypoints(
     return new_keypoints, new_visible
 
 
+def known_keypoints(source: Skeleton, target: Skeleton) -> np.ndarray:
+    """(K,) bool: the keypoints of ``target`` that :func:`convert_keypoints` can make of those of ``source``."""
+    count = len(source.keypoints)
+    return convert_keypoints(np.zeros((1, count, 2)), np.ones((1, count)), source, target)[1][0] > 0
+
+
 def _mirrored_name(name: str) -> str:
     if name.startswith('left_'):
         return 'right_' + name.removeprefix('left_')

@@ -19,7 +19,7 @@ train_pipeline = [
     dict(type=LoadIntactImage),
     dict(type=CropAroundPerson, input_size=codec['input_size'], heatmap_size=codec['heatmap_size']),
     dict(type=GenerateTarget, encoder=codec),
-    dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size')),
+    dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size', 'annotated_keypoints')),
 ]
 val_pipeline = [
     dict(type=LoadIntactImage),

@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 
 from ..errors import UserError
-from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
 
 # Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of
 # COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
@@ -31,6 +31,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     in testing one for every image, people or not. Keypoints are converted to ``skeleton``, which makes the neck.
 
     A training sample holds ``keypoints`` (N, K, 2) in the image's pixels, ``keypoints_visible`` (N, K) in {0, 1},
+    ``annotated_keypoints`` (K,) bool, those that can be had from the annotations at all,
     ``main_center`` (2,), ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which
     nothing is known: people without keypoints, and crowds less the people annotated in them.
 
@@ -49,6 +50,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     ) -> None:
         self.skeleton = get_skeleton(skeleton)
         self.annotated = get_skeleton(annotated)
+        self._annotated_keypoints = known_keypoints(self.annotated, self.skeleton)
         super().__init__(data_mode='bottomup', metainfo=self.skeleton.metainfo(), **kwargs)
 
     def full_init(self) -> None:
@@ -110,6 +112,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         info['keypoints'], info['keypoints_visible'] = convert_keypoints(
             table[..., :2], (table[..., 2] > 0).astype(np.float32), self.annotated, self.skeleton
         )
+        info['annotated_keypoints'] = self._annotated_keypoints.copy()
         info['mains'] = main_people(people)
         info['ignore'] = ignored_region(annotations, image['height'], image['width'])
         return info

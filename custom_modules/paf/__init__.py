@@ -10,10 +10,10 @@ from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, image_to_map_matrix, pixels_to_cells
 from .peaks import Peaks, find_peaks
-from .targets import affinity_fields, gaussian_heatmaps
+from .targets import affinity_fields, annotated_channels, gaussian_heatmaps
 
 __all__ = [
-    'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'assemble_people',
-    'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
+    'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'annotated_channels',
+    'assemble_people', 'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
     'gaussian_heatmaps', 'image_to_map_matrix', 'match_one_to_one', 'part_candidates', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip

@@ -55,6 +55,25 @@ def gaussian_heatmaps(
     return maps
 
 
+def annotated_channels(annotated: np.ndarray, limbs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Which channels of the targets are true for an image whose data set annotates only some keypoints.
+
+    A limb counts where both its ends do, the background where all keypoints do: a keypoint that nobody labels leaves its
+    background as unknown as itself.
+
+    Args:
+        annotated: (..., K) bool, whether the image's data set labels the keypoint at all.
+        limbs: L pairs of keypoint indices.
+
+    Returns:
+        (..., K + 1) and (..., 2 L) bool, in the order of :func:`gaussian_heatmaps` and :func:`affinity_fields`.
+    """
+    starts, ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2).T
+    background = annotated.all(axis=-1, keepdims=True)
+    fields = annotated[..., starts] & annotated[..., ends]
+    return np.concatenate([annotated, background], axis=-1), fields.repeat(2, axis=-1)
+
+
 def _present(cells: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return (visible > 0) & (np.abs(cells) < _FAR).all(axis=-1)
 

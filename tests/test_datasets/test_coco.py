@@ -11,7 +11,7 @@ from pycocotools import mask as run_lengths
 from custom_modules.datasets import BottomUpCocoDataset
 from custom_modules.datasets.coco import ignored_region, main_people
 from custom_modules.errors import UserError
-from custom_modules.skeletons import COCO17, OPENPOSE18
+from custom_modules.skeletons import BODY25, COCO17, OPENPOSE18
 
 WIDTH, HEIGHT = 640, 480
 
@@ -70,6 +70,15 @@ def test_one_sample_for_every_main_person(tmp_path: Path) -> None:
         assert sample['keypoints_visible'].sum(axis=1).tolist() == [18, 18, 18, 4]
         assert sample['img_path'] == 'images/1.jpg'
         assert sample['flip_indices'] == OPENPOSE18.flip_indices
+
+
+def test_samples_tell_which_keypoints_the_file_can_give(tmp_path: Path) -> None:
+    """COCO's file gives all of OpenPose's 18, the neck included, and none of BODY_25's feet."""
+    path, images = str(write(tmp_path, [person(1, 10, 20, 100)])), dict(img='images')
+    known = BottomUpCocoDataset(ann_file=path, data_prefix=images).get_data_info(0)['annotated_keypoints']
+    assert known.tolist() == [True] * 18
+    dataset = BottomUpCocoDataset(BODY25, ann_file=path, data_prefix=images)
+    assert dataset.get_data_info(0)['annotated_keypoints'].tolist() == [True] * 19 + [False] * 6
 
 
 @pytest.mark.parametrize(

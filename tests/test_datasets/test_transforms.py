@@ -80,9 +80,12 @@ def test_the_main_person_has_its_size_and_place() -> None:
 def test_mirroring_exchanges_left_and_right() -> None:
     settings = dict(scale=(1, 1), rotation=0, shift=0)
     plain = CropAroundPerson(SIZE, CELLS, flip_prob=0, **settings).transform(results())
-    mirrored = CropAroundPerson(SIZE, CELLS, flip_prob=1, **settings).transform(results())
+    known = np.arange(18) != OPENPOSE18.keypoints.index('left_wrist')
+    original = results() | dict(annotated_keypoints=known)
+    mirrored = CropAroundPerson(SIZE, CELLS, flip_prob=1, **settings).transform(original)
     expected = (plain['keypoints'] * [-1, 1] + [367, 0])[:, OPENPOSE18.flip_indices]
     np.testing.assert_allclose(mirrored['keypoints'], expected, atol=1e-3)
+    np.testing.assert_array_equal(mirrored['annotated_keypoints'], known[OPENPOSE18.flip_indices])
     np.testing.assert_allclose(mirrored['heatmap_mask'], plain['heatmap_mask'][..., ::-1], atol=0.3)
     difference = np.abs(mirrored['img'].astype(int) - plain['img'][:, ::-1])
     assert difference.mean() < 1

@@ -112,6 +112,29 @@ def test_no_gradient_under_the_mask() -> None:
         assert (maps.grad[..., known == 1] != 0).float().mean() > 0.9
 
 
+def test_no_gradient_in_channels_that_the_data_set_does_not_annotate() -> None:
+    """An image without wrists: their heatmaps, the background and the forearms cost nothing; the other image's do."""
+    wrists = [OPENPOSE18.keypoints.index(f'{side}_wrist') for side in ('left', 'right')]
+    known = np.ones(18, bool)
+    known[wrists] = False
+    mask = np.ones((8, 8), dtype=np.float32)
+    mask[:2] = 0
+    samples = [sample(mask), sample(mask)]
+    samples[0].set_metainfo(dict(annotated_keypoints=known))
+    samples[1].set_metainfo(dict(annotated_keypoints=np.ones(18, bool)))
+    head = OpenPoseHead(128, CODEC, num_stages=1)
+    (maps,) = [tuple(maps.detach().requires_grad_() for maps in stage) for stage in head([torch.randn(2, 128, 8, 8)])]
+    head.forward = lambda feats: [maps]
+    sum(head.loss(None, samples).values()).backward()
+    pafs, heatmaps = (values.grad.abs().sum(dim=(2, 3)) > 0 for values in maps)
+    assert heatmaps[0].tolist() == [*known.tolist(), False]
+    forearms = [OPENPOSE18.limbs.index(limb) for limb in ((3, 4), (6, 7))]
+    assert pafs[0].tolist() == [limb not in forearms for limb in range(19) for _ in 'xy']
+    assert heatmaps[1].all()
+    assert pafs[1].all()
+    assert (maps[0].grad[:, :, :2] == 0).all()
+
+
 def test_optimizer_groups_are_the_released_solvers() -> None:
     model = tiny_model(3)
     wrapper = build_optim_wrapper(

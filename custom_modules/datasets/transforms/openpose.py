@@ -75,6 +75,8 @@ class CropAroundPerson(BaseTransform):
         if flip:
             keypoints = keypoints[:, results['flip_indices']]
             visible = visible[:, results['flip_indices']]
+            if 'annotated_keypoints' in results:
+                results['annotated_keypoints'] = results['annotated_keypoints'][results['flip_indices']]
         inside = ((keypoints >= -0.5) & (keypoints < np.array([width, height]) - 0.5)).all(axis=-1)
         results['keypoints'] = keypoints.astype(np.float32)
         results['keypoints_visible'] = visible * inside

@@ -11,6 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import nn
 
+from ...paf import annotated_channels
 from ...skeletons import Skeleton
 
 Maps = tuple[torch.Tensor, torch.Tensor]
@@ -74,18 +75,32 @@ class PartAffinityHead(BaseHead):
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, train_cfg: ConfigDict | None = None
     ) -> dict:
         """``loss_paf_1``, ``loss_heatmap_1``, ``loss_paf_2``, ... of all stages, from the samples' ``gt_fields``:
-        ``pafs`` (2 L, H, W), ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing
-        is known.
+        ``pafs`` (2 L, H, W), ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is
+        known. A sample's ``annotated_keypoints`` (K,) bool, where it has them, are those that its data set labels; the
+        channels of the others, see :func:`~custom_modules.paf.annotated_channels`, cost nothing.
         """
         fields = [sample.gt_fields for sample in batch_data_samples]
         target_pafs = torch.stack([field.pafs for field in fields])
         target_heatmaps = torch.stack([field.heatmaps for field in fields])
-        mask = torch.stack([field.heatmap_mask for field in fields]) if 'heatmap_mask' in fields[0] else None
+        heatmap_mask, paf_mask = self._masks(batch_data_samples, target_heatmaps)
         losses = {}
         for number, (pafs, heatmaps) in enumerate(self.forward(feats), start=1):
-            losses[f'loss_paf_{number}'] = self.loss_module(pafs, target_pafs, mask)
-            losses[f'loss_heatmap_{number}'] = self.heatmap_loss_module(heatmaps, target_heatmaps, mask)
+            losses[f'loss_paf_{number}'] = self.loss_module(pafs, target_pafs, paf_mask)
+            losses[f'loss_heatmap_{number}'] = self.heatmap_loss_module(heatmaps, target_heatmaps, heatmap_mask)
         return losses
+
+    def _masks(self, samples: SampleList, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Of the heatmaps (B, 1 or K + 1, H, W) and of the fields (B, 1 or 2 L, H, W); None where all is known."""
+        masks = [None, None]
+        if 'heatmap_mask' in samples[0].gt_fields:
+            masks = [torch.stack([sample.gt_fields.heatmap_mask for sample in samples])] * 2
+        if all('annotated_keypoints' in sample for sample in samples):
+            annotated = np.stack([sample.annotated_keypoints for sample in samples])
+            if not annotated.all():
+                channels = annotated_channels(annotated, self.skeleton.limbs)
+                channels = [like.new_tensor(known, dtype=torch.float32)[..., None, None] for known in channels]
+                masks = [known if mask is None else mask * known for mask, known in zip(masks, channels, strict=True)]
+        return tuple(masks)
 
     def predict(
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, test_cfg: ConfigDict | None = None

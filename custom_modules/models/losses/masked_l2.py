@@ -25,7 +25,7 @@ class MaskedL2Loss(nn.Module):
         """
         Args:
             output, target: (B, C, H, W).
-            mask: (B, 1, H, W) in [0, 1], 0 where the error must not count.
+            mask: (B, 1, H, W), or (B, C, H, W) with a mask a channel, in [0, 1], 0 where the error must not count.
 
         Returns:
             A float32 scalar, also under mixed precision: sums of 10^4 squares overflow in float16.
