@@ -58,8 +58,8 @@ def gaussian_heatmaps(
 def annotated_channels(annotated: np.ndarray, limbs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
     """Which channels of the targets are true for an image whose data set annotates only some keypoints.
 
-    A limb counts where both its ends do, the background where all keypoints do: a keypoint that nobody labels leaves its
-    background as unknown as itself.
+    A limb counts where both its ends do, the background where all keypoints do: where nobody labels a keypoint, the
+    background at it is not known either.
 
     Args:
         annotated: (..., K) bool, whether the image's data set labels the keypoint at all.
