@@ -7,17 +7,28 @@ from pycocotools.cocoeval import Params
 
 from custom_modules.skeletons import (
     BODY25,
+    BODY25_RELEASED,
     COCO17,
+    COCO23,
+    FACE68,
+    FACE70,
+    FEET6,
     FLIC10,
+    HAND21,
     LSP14,
+    MPI15,
     OPENPOSE18,
+    OPENPOSE18_RELEASED,
     Skeleton,
     convert_keypoints,
     get_skeleton,
     skeleton_of,
 )
 
-ALL = [COCO17, OPENPOSE18, BODY25, FLIC10, LSP14]
+ALL = [
+    COCO17, COCO23, FEET6, OPENPOSE18, OPENPOSE18_RELEASED, BODY25, BODY25_RELEASED, MPI15, FLIC10, LSP14, HAND21,
+    FACE68, FACE70,
+]  # fmt: skip
 
 # The original code's tables: COCO's keypoint for each of OpenPose's and back, mirrored keypoints, limbs.
 FROM_COCO = [0, (5, 6), 6, 8, 10, 5, 7, 9, 12, 14, 16, 11, 13, 15, 2, 1, 4, 3]
@@ -51,9 +62,57 @@ def test_body_25_is_as_documented() -> None:
     assert [_openpose_name(name) for name in BODY25.keypoints] == BODY_25_BODY_PARTS
     reached = {BODY25.keypoints.index('neck')}
     for _ in BODY25.limbs:
-        reached |= {keypoint for limb in BODY25.limbs if reached & set(limb) for keypoint in limb}
-    assert len(BODY25.limbs) == 24
-    assert len(reached) == 25, 'the limbs join all keypoints to one body'
+        reached |= {part for limb in BODY25.limbs if reached & set(limb) for part in limb}
+    assert len(BODY25.limbs) == 26
+    assert len(reached) == 25, 'the limbs join all parts to one body'
+
+
+def test_body_25_has_the_originals_fields() -> None:
+    """The limbs in the order of decoding and, of each, the first of its two channels among the network's 52."""
+    limbs = [
+        (1, 8), (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
+        (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (2, 17), (5, 18), (14, 19), (19, 20), (14, 21), (11, 22),
+        (22, 23), (11, 24),
+    ]  # fmt: skip
+    channels = [
+        0, 14, 22, 16, 18, 24, 26, 6, 2, 4, 8, 10, 12, 30, 32, 36, 34, 38, 20, 28, 40, 42, 44, 46, 48, 50,
+    ]  # fmt: skip
+    assert list(BODY25.limbs) == limbs
+    assert [2 * BODY25_RELEASED.limbs.index(limb) for limb in limbs] == channels
+    for skeleton in (BODY25, BODY25_RELEASED):
+        assert {skeleton.limbs[limb] for limb in skeleton.extending_limbs} == {(2, 17), (5, 18)}
+
+
+def test_mpi_is_as_documented() -> None:
+    parts = (
+        'HeadTop Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle Chest'
+    )
+    assert [_openpose_name(name) for name in MPI15.keypoints] == parts.split()
+    assert list(MPI15.limbs) == [
+        (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 14), (14, 8), (8, 9), (9, 10), (14, 11), (11, 12),
+        (12, 13),
+    ]  # fmt: skip
+
+
+def test_hands_are_five_chains_from_the_wrist() -> None:
+    chains = [[limb for limb in HAND21.limbs if limb[1] in range(first, first + 4)] for first in (1, 5, 9, 13, 17)]
+    for first, chain in zip((1, 5, 9, 13, 17), chains, strict=True):
+        assert chain == [(0, first), (first, first + 1), (first + 1, first + 2), (first + 2, first + 3)]
+    assert len(HAND21.limbs) == 20
+
+
+def test_faces_are_mirrored_as_300_w_s() -> None:
+    """The published table of mirrored landmarks, which counts from 1."""
+    pairs = [
+        (1, 17), (2, 16), (3, 15), (4, 14), (5, 13), (6, 12), (7, 11), (8, 10), (18, 27), (19, 26), (20, 25), (21, 24),
+        (22, 23), (32, 36), (33, 35), (37, 46), (38, 45), (39, 44), (40, 43), (41, 48), (42, 47), (49, 55), (50, 54),
+        (51, 53), (62, 64), (61, 65), (68, 66), (59, 57), (60, 56),
+    ]  # fmt: skip
+    expected = list(range(68))
+    for a, b in pairs:
+        expected[a - 1], expected[b - 1] = b - 1, a - 1
+    assert FACE68.flip_indices == expected
+    assert FACE70.flip_indices == [*expected, 69, 68]
 
 
 def test_sigmas_are_cocos() -> None:

@@ -1,7 +1,4 @@
-"""The one definition of every body model: keypoint names, limbs, mirror pairs, sigmas and colours.
-
-Datasets take their MMPose metainfo from here, codecs their channels, heads their widths, decoders and drawings their
-limbs. An order of keypoints or limbs is written down nowhere else.
+"""What a body model is, and the way from one to another.
 
 Symbols: K keypoints, L limbs, N people.
 """
@@ -11,7 +8,7 @@ from __future__ import annotations
 import colorsys
 import importlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -192,19 +189,6 @@ def _color_circle(count: int) -> list[tuple[int, int, int]]:
     return [tuple(round(255 * channel) for channel in rgb) for rgb in hues]
 
 
-# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each keypoint. What COCO does not annotate is
-# never evaluated: the neck takes its shoulders', the middle of the hips theirs, the feet their ankle's.
-_SIGMAS = dict(
-    nose=0.026, neck=0.079, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062,
-    hip=0.107, knee=0.087, ankle=0.089, head_top=0.026,
-    mid_hip=0.107, big_toe=0.089, small_toe=0.089, heel=0.089,
-)  # fmt: skip
-
-
-def _sigmas(keypoints: tuple[str, ...]) -> tuple[float, ...]:
-    return tuple(_SIGMAS[name.removeprefix('left_').removeprefix('right_')] for name in keypoints)
-
-
 def seen_from_behind(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndarray:
     """Whether a person's left shoulder is to the left of the right one in the image: (N, K, 2) -> (N,) bool.
 
@@ -239,96 +223,3 @@ def observer_centric(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndar
     behind = seen_from_behind(turned, skeleton)
     turned[behind] = turned[behind][:, swapped]
     return turned
-
-
-_COCO17_KEYPOINTS = (
-    'nose', 'left_eye', 'right_eye', 'left_ear', 'right_ear', 'left_shoulder', 'right_shoulder',
-    'left_elbow', 'right_elbow', 'left_wrist', 'right_wrist', 'left_hip', 'right_hip',
-    'left_knee', 'right_knee', 'left_ankle', 'right_ankle',
-)  # fmt: skip
-
-COCO17 = Skeleton(
-    name='coco',
-    keypoints=_COCO17_KEYPOINTS,
-    # The person category's own skeleton, as COCO's annotation files list it.
-    limbs=(
-        (15, 13), (13, 11), (16, 14), (14, 12), (11, 12), (5, 11), (6, 12), (5, 6), (5, 7), (6, 8), (7, 9), (8, 10),
-        (1, 2), (0, 1), (0, 2), (1, 3), (2, 4), (3, 5), (4, 6),
-    ),
-    sigmas=_sigmas(_COCO17_KEYPOINTS),
-)  # fmt: skip
-
-_OPENPOSE18_KEYPOINTS = (
-    'nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
-    'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
-    'right_eye', 'left_eye', 'right_ear', 'left_ear',
-)  # fmt: skip
-
-OPENPOSE18 = Skeleton(
-    name='coco_openpose',
-    keypoints=_OPENPOSE18_KEYPOINTS,
-    # The decoding order of the original code (limbSeq), so that its greedy assembly can be repeated limb by limb.
-    limbs=(
-        (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13),
-        (1, 0), (0, 14), (14, 16), (0, 15), (15, 17), (2, 16), (5, 17),
-    ),
-    sigmas=_sigmas(_OPENPOSE18_KEYPOINTS),
-    midpoints=dict(neck=('left_shoulder', 'right_shoulder')),
-    extending_limbs=(17, 18),
-)  # fmt: skip
-
-_BODY25_KEYPOINTS = (
-    'nose', 'neck', 'right_shoulder', 'right_elbow', 'right_wrist', 'left_shoulder', 'left_elbow', 'left_wrist',
-    'mid_hip', 'right_hip', 'right_knee', 'right_ankle', 'left_hip', 'left_knee', 'left_ankle',
-    'right_eye', 'left_eye', 'right_ear', 'left_ear',
-    'left_big_toe', 'left_small_toe', 'left_heel', 'right_big_toe', 'right_small_toe', 'right_heel',
-)  # fmt: skip
-
-# What OpenPose's own model BODY_25 predicts, and so what many readers of its JSON expect.
-BODY25 = Skeleton(
-    name='body_25',
-    keypoints=_BODY25_KEYPOINTS,
-    limbs=(
-        (1, 8), (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11), (8, 12), (12, 13), (13, 14),
-        (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (14, 19), (19, 20), (14, 21), (11, 22), (22, 23), (11, 24),
-    ),
-    sigmas=_sigmas(_BODY25_KEYPOINTS),
-    midpoints=dict(neck=('left_shoulder', 'right_shoulder'), mid_hip=('left_hip', 'right_hip')),
-)  # fmt: skip
-
-# Its limbs are in the order of the fields' channels in the released networks, of OpenPose and of those trained like it.
-_RELEASED_LIMBS = (
-    (1, 8), (8, 9), (9, 10), (1, 11), (11, 12), (12, 13), (1, 2), (2, 3), (3, 4), (2, 16), (1, 5), (5, 6), (6, 7),
-    (5, 17), (1, 0), (0, 14), (0, 15), (14, 16), (15, 17),
-)  # fmt: skip
-OPENPOSE18_RELEASED = replace(
-    OPENPOSE18,
-    limbs=_RELEASED_LIMBS,
-    extending_limbs=tuple(_RELEASED_LIMBS.index(OPENPOSE18.limbs[limb]) for limb in OPENPOSE18.extending_limbs),
-)
-
-_FLIC10_KEYPOINTS = (
-    'left_shoulder', 'left_elbow', 'left_wrist', 'right_shoulder', 'right_elbow', 'right_wrist',
-    'left_hip', 'right_hip', 'left_eye', 'right_eye',
-)  # fmt: skip
-
-FLIC10 = Skeleton(
-    name='flic',
-    keypoints=_FLIC10_KEYPOINTS,
-    limbs=((0, 1), (1, 2), (3, 4), (4, 5), (0, 6), (3, 7), (0, 3), (6, 7), (8, 9)),
-    sigmas=_sigmas(_FLIC10_KEYPOINTS),
-)
-
-_LSP14_KEYPOINTS = (
-    'right_ankle', 'right_knee', 'right_hip', 'left_hip', 'left_knee', 'left_ankle',
-    'right_wrist', 'right_elbow', 'right_shoulder', 'left_shoulder', 'left_elbow', 'left_wrist', 'neck', 'head_top',
-)  # fmt: skip
-
-LSP14 = Skeleton(
-    name='lsp',
-    keypoints=_LSP14_KEYPOINTS,
-    limbs=(
-        (12, 13), (12, 8), (8, 7), (7, 6), (12, 9), (9, 10), (10, 11), (12, 2), (2, 1), (1, 0), (12, 3), (3, 4), (4, 5),
-    ),
-    sigmas=_sigmas(_LSP14_KEYPOINTS),
-)  # fmt: skip
