@@ -84,9 +84,7 @@ def test_body_25_has_the_originals_fields() -> None:
 
 
 def test_mpi_is_as_documented() -> None:
-    parts = (
-        'HeadTop Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle Chest'
-    )
+    parts = 'HeadTop Neck RShoulder RElbow RWrist LShoulder LElbow LWrist RHip RKnee RAnkle LHip LKnee LAnkle Chest'
     assert [_openpose_name(name) for name in MPI15.keypoints] == parts.split()
     assert list(MPI15.limbs) == [
         (0, 1), (1, 2), (2, 3), (3, 4), (1, 5), (5, 6), (6, 7), (1, 14), (14, 8), (8, 9), (9, 10), (14, 11), (11, 12),

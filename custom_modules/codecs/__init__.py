@@ -1,4 +1,5 @@
 from .deeppose_label import DeepPoseLabel
 from .part_affinity_field import PartAffinityField
+from .pose_machine_heatmap import PoseMachineHeatmap
 
-__all__ = ['DeepPoseLabel', 'PartAffinityField']
+__all__ = ['DeepPoseLabel', 'PartAffinityField', 'PoseMachineHeatmap']

@@ -22,7 +22,7 @@ from torch import nn
 
 from ..configuration.skeleton import find_skeleton
 from ..errors import UserError
-from ..models import DeepPoseCascade, OpenPoseEstimator
+from ..models import DeepPoseCascade, OpenPoseEstimator, PoseMachineHead
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -112,6 +112,7 @@ class TopDownNetwork(_HeadNetwork):
 
     names_by_head: ClassVar = {
         HeatmapHead: ('heatmaps',),
+        PoseMachineHead: ('heatmaps',),
         RegressionHead: ('coordinates',),
         RLEHead: ('coordinates',),
         SimCCHead: ('simcc_x', 'simcc_y'),
@@ -123,7 +124,7 @@ class TopDownNetwork(_HeadNetwork):
         if kind is None:
             known = ', '.join(kind.__name__ for kind in self.names_by_head)
             raise UserError(f'a model with a {type(model.head).__name__} has no ONNX form here, only one with {known}')
-        super().__init__(model, self.names_by_head[kind], any_size=kind is HeatmapHead)
+        super().__init__(model, self.names_by_head[kind], any_size=kind in (HeatmapHead, PoseMachineHead))
 
     def forward(self, inputs: torch.Tensor) -> Tensors:
         """What the head puts out."""

@@ -30,7 +30,6 @@ HAND21 = Skeleton(
 )
 
 
-
 def _lips(ring: str, count: int) -> tuple[str, ...]:
     """Around a ring of lips from the right corner over the top, with ``count - 1`` between a corner and the middle."""
     to_middle = range(2, count + 1)
@@ -68,10 +67,11 @@ _FACE_LIMBS = (
 # COCO-WholeBody's face_kpts, which are those of 300-W.
 FACE68 = Skeleton(name='face_68', keypoints=_FACE68_KEYPOINTS, limbs=_FACE_LIMBS, sigmas=_FACE_SIGMAS)
 
-# OpenPose's face: the pupils besides, which nobody annotates in COCO.
+# OpenPose's face: the pupils besides, which nobody annotates in COCO, where they stand in the middle of the eyes.
 FACE70 = Skeleton(
     name='face',
     keypoints=(*_FACE68_KEYPOINTS, 'right_pupil', 'left_pupil'),
     limbs=_FACE_LIMBS,
     sigmas=(*_FACE_SIGMAS, 0.008, 0.008),
+    midpoints={f'{side}_pupil': (f'{side}_eyelid_1', f'{side}_eyelid_4') for side in ('left', 'right')},
 )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import OrderedDict
 from urllib.error import URLError
 
 import torch
@@ -22,6 +23,7 @@ class OpenPoseVGG(BaseModule):
     and deviation.
 
     Args:
+        prelu: learn the slope of the last three layers' rectifiers, as the network of 2019 does.
         weights: 'imagenet' takes torchvision's VGG-19 weights, downloaded once into torch's cache; a path takes them
             from that file; None starts from random numbers.
 
@@ -29,11 +31,20 @@ class OpenPoseVGG(BaseModule):
         UserError: from :meth:`init_weights`, when the weights cannot be had or do not fit.
     """
 
-    def __init__(self, weights: str | None = 'imagenet', init_cfg: dict | None = None) -> None:
+    def __init__(self, weights: str | None = 'imagenet', prelu: bool = False, init_cfg: dict | None = None) -> None:
         super().__init__(init_cfg)
         self.weights = weights
-        self.features = vgg19(weights=None).features[:23]  # conv1_1 to the ReLU of conv4_2
-        self.reduce = nn.Sequential(
+        self.features = self._features()
+        self.reduce = self._reduction()
+        if prelu:
+            self.features[-1] = nn.PReLU(512)
+            self.reduce[1], self.reduce[3] = nn.PReLU(256), nn.PReLU(128)
+
+    def _features(self) -> nn.Sequential:
+        return vgg19(weights=None).features[:23]  # conv1_1 to the ReLU of conv4_2
+
+    def _reduction(self) -> nn.Sequential:
+        return nn.Sequential(
             nn.Conv2d(512, 256, 3, padding=1),
             nn.ReLU(inplace=True),
             nn.Conv2d(256, 128, 3, padding=1),
@@ -69,9 +80,34 @@ class OpenPoseVGG(BaseModule):
                 state = torch.load(weights, map_location='cpu', weights_only=True)
             else:
                 raise UserError(f'VGG-19 weights: no file {weights}; {remedy}')
-            own = {f'features.{name}' for name in self.features.state_dict()}
+            own = {
+                f'features.{index}.{name}'
+                for index, layer in self.features.named_children()
+                if isinstance(layer, nn.Conv2d)
+                for name in layer.state_dict()
+            }
             self.load_state_dict({name: state[name] for name in own}, strict=False)
         except (URLError, OSError) as error:
             raise UserError(f'VGG-19 weights: cannot download them ({error}); {remedy}') from error
         except (KeyError, RuntimeError, TypeError, EOFError, pickle.UnpicklingError) as error:
             raise UserError(f"VGG-19 weights: {weights} is not torchvision's vgg19; {remedy}") from error
+
+
+@MODELS.register_module()
+class PoseMachineVGG(OpenPoseVGG):
+    """The feature network of OpenPose's hands and faces: VGG-19's convolutions up to conv5_2 without the last pooling,
+    then one that reduces them to 128 channels. Stride 8.
+
+    Simon et al., CVPR 2017, section 3. Arguments and errors are those of :class:`OpenPoseVGG`.
+    """
+
+    def __init__(self, weights: str | None = 'imagenet', init_cfg: dict | None = None) -> None:
+        super().__init__(weights, init_cfg=init_cfg)
+
+    def _features(self) -> nn.Sequential:
+        layers = vgg19(weights=None).features.named_children()
+        # Under torchvision's names, so that its weights fit: conv1_1 to conv5_2 less the fourth pooling.
+        return nn.Sequential(OrderedDict((name, layer) for name, layer in layers if int(name) < 32 and name != '27'))
+
+    def _reduction(self) -> nn.Sequential:
+        return nn.Sequential(nn.Conv2d(512, 128, 3, padding=1), nn.ReLU(inplace=True))

@@ -1,5 +1,7 @@
+from .openpose_2019_head import OpenPose2019Head
 from .openpose_head import OpenPoseHead
 from .part_affinity_head import PartAffinityHead
+from .pose_machine_head import PoseMachineHead
 from .residual_part_affinity_head import ResidualPartAffinityHead
 
-__all__ = ['OpenPoseHead', 'PartAffinityHead', 'ResidualPartAffinityHead']
+__all__ = ['OpenPose2019Head', 'OpenPoseHead', 'PartAffinityHead', 'PoseMachineHead', 'ResidualPartAffinityHead']

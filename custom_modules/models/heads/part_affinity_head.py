@@ -14,7 +14,7 @@ from torch import nn
 from ...paf import annotated_channels
 from ...skeletons import Skeleton
 
-Maps = tuple[torch.Tensor, torch.Tensor]
+Maps = tuple[torch.Tensor | None, torch.Tensor | None]
 
 
 class PartAffinityHead(BaseHead):
@@ -61,7 +61,8 @@ class PartAffinityHead(BaseHead):
         """Feature maps, of which the last (B, C, H, W) is used, to (pafs, heatmaps) of every stage.
 
         Returns:
-            For each stage (B, 2 L, H, W) and (B, K + 1, H, W).
+            For each stage (B, 2 L, H, W) and (B, K + 1, H, W). A subclass's earlier stages may have None for one of
+            them; the last has both.
         """
         features = feats[-1]
         outputs, inputs = [], features
@@ -84,9 +85,14 @@ class PartAffinityHead(BaseHead):
         target_heatmaps = torch.stack([field.heatmaps for field in fields])
         heatmap_mask, paf_mask = self._masks(batch_data_samples, target_heatmaps)
         losses = {}
-        for number, (pafs, heatmaps) in enumerate(self.forward(feats), start=1):
-            losses[f'loss_paf_{number}'] = self.loss_module(pafs, target_pafs, paf_mask)
-            losses[f'loss_heatmap_{number}'] = self.heatmap_loss_module(heatmaps, target_heatmaps, heatmap_mask)
+        kinds = (
+            ('paf', self.loss_module, target_pafs, paf_mask),
+            ('heatmap', self.heatmap_loss_module, target_heatmaps, heatmap_mask),
+        )
+        for (kind, loss, target, mask), stages in zip(kinds, zip(*self.forward(feats), strict=True), strict=True):
+            predicted = [maps for maps in stages if maps is not None]
+            for number, maps in enumerate(predicted, start=1):
+                losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
         return losses
 
     def _masks(self, samples: SampleList, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
