@@ -72,6 +72,12 @@ def real_lspet() -> Path:
     return _real_data('lspet', 'joints.mat')
 
 
+@pytest.fixture(scope='session')
+def real_prototxt() -> Path:
+    """The folder of OpenPose's genuine network descriptions; the test is skipped where they are missing."""
+    return _real_data('openpose_prototxt', 'pose/body_25/pose_deploy.prototxt', 'hand/pose_deploy.prototxt')
+
+
 def _real_data(name: str, *files: str) -> Path:
     for folder in (os.environ.get('CLASSICPOSE_DATA', 'data'), '../shared/data'):
         root = REPOSITORY / folder / name

@@ -1,13 +1,15 @@
 """Convert released OpenPose weights to this repository's names, or ours to another project's.
 
-python tools/convert_weights.py body_pose_model.pth openpose_released.pth python tools/test.py
-configs/openpose_coco_released.py openpose_released.pth
+python tools/convert_weights.py openpose/models openpose
+python tools/convert_weights.py pose_iter_584000.caffemodel body25.pth
+python tools/test.py configs/openpose_body25_released.py body25.pth
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,21 +19,26 @@ sys.path.insert(0, str(REPOSITORY))
 if TYPE_CHECKING:
     import torch
 
-    from custom_modules.models.weights.released import Network
+    from custom_modules.models.weights.released import Naming, Network
+
+_CAFFE = '.caffemodel'
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Convert the weights of OpenPose or Lightweight OpenPose between the names that projects give them.'
     )
-    parser.add_argument('source', help='a .pth file; its naming is recognised')
-    parser.add_argument('dest', help='the file to write')
+    parser.add_argument(
+        'source',
+        help=f"a {_CAFFE} or .pth file, whose network and naming are recognised, or OpenPose's folder of models",
+    )
+    parser.add_argument('dest', help='the file to write; of a folder the folder to write to')
     parser.add_argument(
         '--to',
         default='classicpose',
         choices=('classicpose', 'caffe', 'pytorch-openpose', 'rtpose', 'lightweight'),
-        help='the naming to write (default: %(default)s); other programs expect the field channels of '
-        'configs/openpose_coco_released.py, so train with it what you want to give them',
+        help=f'the naming to write (default: %(default)s), caffe as {_CAFFE} where dest ends so; other programs expect '
+        'the field channels of the configs called *_released.py, so train with one what you want to give them',
     )
     parser.add_argument('--stages', type=int, metavar='N', help='keep only the first N stages (default: all)')
     return parser.parse_args()
@@ -40,52 +47,105 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import report_errors
+    from custom_modules.errors import UserError, report_errors
 
+    source, dest = Path(args.source), Path(args.dest)
     with report_errors():
-        convert(Path(args.source), Path(args.dest), args.to, args.stages)
+        if not source.is_dir():
+            convert(source, dest, args.to, args.stages)
+        elif args.to != 'classicpose' or args.stages is not None:
+            raise UserError(f'{source} is a folder: --to and --stages are for single files')
+        else:
+            convert_folder(source, dest)
+
+
+def convert_folder(source: Path, dest: Path) -> None:
+    """All .caffemodel files in a folder and those below it, each under the name of its model."""
+    from custom_modules.errors import UserError
+
+    files = sorted(source.rglob(f'*{_CAFFE}'))
+    if not files:
+        raise UserError(
+            f'{source} has no {_CAFFE} file: give the folder models of an OpenPose that has downloaded its models'
+        )
+    loaded = [(path, *load(path)) for path in files]
+    taken: dict[str, Path] = {}
+    for path, network, *_ in loaded:
+        other = taken.setdefault(network.file, path)
+        if other != path:
+            raise UserError(f'{other} and {path} both hold weights of {network.name}: convert one by its own name')
+    for path, network, naming, stages, ours in loaded:
+        write(path, dest / f'{network.file}.pth', 'classicpose', network, naming, stages, ours)
 
 
 def convert(source: Path, dest: Path, to: str, kept_stages: int | None) -> None:
+    from custom_modules.errors import UserError
+
+    if dest.exists():
+        raise UserError(f'{dest} exists already: remove it or give another name')
+    if dest.suffix == _CAFFE and to != 'caffe':
+        raise UserError(f'{dest}: only --to caffe writes a {_CAFFE} file')
+    network, naming, stages, ours = load(source)
+    if kept_stages is not None:
+        if not network.stages_setting:
+            raise UserError(f'--stages {kept_stages}: {network.name} always has all of its stages')
+        if not 1 <= kept_stages <= stages:
+            raise UserError(f'--stages {kept_stages}: {source} has {stages} stages')
+        stages = kept_stages
+        ours = {name: ours[name] for name in shapes_of(network, stages) if name in ours}
+    write(source, dest, to, network, naming, stages, ours)
+
+
+def load(source: Path) -> tuple[Network, Naming, int, dict[str, torch.Tensor]]:
+    """The network that a file holds weights of, its naming, the number of stages, and the weights under our names."""
     from mmengine.runner import CheckpointLoader
 
     from custom_modules.engine.checkpoints import explained_loading
     from custom_modules.errors import UserError
-    from custom_modules.models.weights.released import OPENPOSE, from_ours, recognise, to_ours, weights_of
+    from custom_modules.models.weights.caffe import read_caffemodel
+    from custom_modules.models.weights.openpose import OPENPOSE_NETWORKS
+    from custom_modules.models.weights.released import recognise, to_ours, weights_of
     from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
+
+    if source.suffix in (_CAFFE, '.prototxt'):
+        checkpoint = read_caffemodel(source)
+    else:
+        with explained_loading(source):
+            checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
+    try:
+        state = weights_of(checkpoint)
+        network, naming, stages = recognise(state, (*OPENPOSE_NETWORKS, LIGHTWEIGHT_OPENPOSE), shapes_of)
+        return network, naming, stages, to_ours(state, naming, shapes_of(network, stages))
+    except UserError as error:
+        raise UserError(f'{source}: {error}') from error
+
+
+def write(
+    source: Path, dest: Path, to: str, network: Network, naming: Naming, stages: int, ours: dict[str, torch.Tensor]
+) -> None:
+    """Write the weights in another naming and say what they are good for."""
+    from custom_modules.errors import UserError
+    from custom_modules.models.weights.released import from_ours
 
     if dest.exists():
         raise UserError(f'{dest} exists already: remove it or give another name')
-    with explained_loading(source):
-        checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
-    try:
-        state = weights_of(checkpoint)
-        network, naming, stages = recognise(state, (OPENPOSE, LIGHTWEIGHT_OPENPOSE), shapes_of)
-        ours = to_ours(state, naming, shapes_of(network, stages))
-    except UserError as error:
-        raise UserError(f'{source}: {error}') from error
     targets = {target.name: target for target in network.all_namings if target != naming}
     if to not in targets:
         raise UserError(
             f'{source} holds weights of {network.name} in the naming {naming.name}: give --to {" or ".join(targets)}'
         )
-    if kept_stages is not None:
-        if not 1 <= kept_stages <= stages:
-            raise UserError(f'--stages {kept_stages}: {source} has {stages} stages')
-        stages = kept_stages
-        ours = {name: ours[name] for name in shapes_of(network, stages) if name in ours}
-
     weights = from_ours(ours, targets[to])
     contents = dict(state_dict=weights) if targets[to].nested else weights
     if to == 'classicpose':
         contents['meta'] = dict(converted_from=source.name, naming=naming.name)
-        use = f'; python tools/test.py {network.config} {dest}{stages_option(network, stages)}'
+        use = f'; python tools/test.py {network.config_of(stages)} {dest}{stages_option(network, stages)}'
     else:
         use = f' in the naming {to}'
     save(contents, dest)
     print(f'{dest}: {len(weights)} tensors of {network.name}, {stages} stages{use}')
 
 
+@cache
 def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
     """Our tensors' names and shapes, without memory for any."""
     import torch
@@ -93,9 +153,10 @@ def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
 
     from custom_modules.configuration.loading import load_config
 
-    option = f'{network.stages_setting}={stages - network.uncounted_stages}'
+    setting, number = network.stages_setting, stages - network.uncounted_stages
+    options = [f'{setting}={number}'] if setting else []
     with torch.device('meta'):
-        model = MODELS.build(load_config(REPOSITORY / network.config, [option]).model)
+        model = MODELS.build(load_config(REPOSITORY / network.config, options).model)
     return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
@@ -103,21 +164,27 @@ def stages_option(network: Network, stages: int) -> str:
     """The option that the config needs for this many stages, if any."""
     from custom_modules.configuration.loading import load_config
 
+    if not network.stages_setting:
+        return ''
     number = stages - network.uncounted_stages
-    setting = load_config(REPOSITORY / network.config)
+    setting = load_config(REPOSITORY / network.config_of(stages))
     for key in network.stages_setting.split('.'):
         setting = setting.get(key)
     return '' if setting == number else f' --cfg-options {network.stages_setting}={number}'
 
 
 def save(contents: dict, dest: Path) -> None:
-    """Write a checkpoint, all of it or nothing."""
+    """Write a checkpoint or a .caffemodel, all of it or nothing."""
     import torch
 
     from custom_modules.errors import make_folder
     from custom_modules.files import write_whole
+    from custom_modules.models.weights.caffe import write_caffemodel
 
     def write(path: Path) -> None:
+        if dest.suffix == _CAFFE:
+            write_caffemodel(contents, path)
+            return
         with path.open('wb') as file:  # given a path, PyTorch raises other errors than the system's
             torch.save(contents, file)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -35,7 +36,8 @@ class PartAffinityField(BaseKeypointCodec):
         targets: 'paper' takes the maximum of overlapping Gaussians and the mean of overlapping fields; 'released'
             repeats the authors' training code (:mod:`custom_modules.paf.targets` tells how it differs).
         decoder: a name in :data:`custom_modules.paf.DECODERS` ('default', 'matlab', 'python', 'openpose',
-            'lightweight'), or a dict of :class:`~custom_modules.paf.DecodeSettings`' fields to change in the default.
+            'lightweight'), or a dict of :class:`~custom_modules.paf.DecodeSettings`' fields to change in the one that
+            its ``base`` names, 'default' without it.
 
     Raises:
         ValueError: for sizes that are no multiples of one stride, or a name that does not exist.
@@ -127,7 +129,8 @@ class PartAffinityField(BaseKeypointCodec):
 
 def _decode_settings(decoder: str | dict) -> DecodeSettings:
     if isinstance(decoder, dict):
-        return DecodeSettings(**decoder)
+        fields = {name: value for name, value in decoder.items() if name != 'base'}
+        return replace(_decode_settings(decoder.get('base', 'default')), **fields)
     if decoder not in DECODERS:
         raise ValueError(f'no decoder {decoder!r}: choose one of {", ".join(DECODERS)}')
     return DECODERS[decoder]

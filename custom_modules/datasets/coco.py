@@ -13,7 +13,7 @@ from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 
 from ..errors import UserError
-from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
+from ..skeletons import COCO17, COCO23, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
 
 # Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of
 # COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
@@ -37,7 +37,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
 
     Args:
         skeleton: the body model that is trained.
-        annotated: the body model of the annotation file.
+        annotated: the body model of the annotation file, see :func:`load_annotation_file`. With feet, those of an image
+            count as annotated where everybody with a labelled ankle has labels on the feet.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many images), ...
 
@@ -113,13 +114,18 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
             table[..., :2], (table[..., 2] > 0).astype(np.float32), self.annotated, self.skeleton
         )
         info['annotated_keypoints'] = self._annotated_keypoints.copy()
+        if not _feet_are_known(table, self.annotated):
+            info['annotated_keypoints'][[name in FEET6.keypoints for name in self.skeleton.keypoints]] = False
         info['mains'] = main_people(people)
         info['ignore'] = ignored_region(annotations, image['height'], image['width'])
         return info
 
 
 def load_annotation_file(path: str, annotated: Skeleton) -> dict:
-    """Read a COCO keypoint file and check what the rest relies on.
+    """Read a COCO keypoint file, check what the rest relies on, and give every annotation the keypoints of ``annotated``.
+
+    These are the file's own or, of files with feet, also some of COCO23's: feet may stand behind COCO's 17 keypoints or,
+    as in COCO-WholeBody's files, in ``foot_kpts``.
 
     Raises:
         UserError: naming the file, the first thing wrong in it and the remedy.
@@ -145,18 +151,42 @@ def load_annotation_file(path: str, annotated: Skeleton) -> dict:
         known.add(image['id'])
     for annotation in contents['annotations']:
         _require(path, 'annotation', annotation, ('id', 'image_id', 'keypoints', 'bbox', 'area'))
-        numbers = 3 * len(annotated.keypoints)
-        if len(annotation['keypoints']) != numbers:
+        keypoints = _keypoints_of(annotation, annotated)
+        if len(keypoints) != 3 * len(annotated.keypoints):
             raise UserError(
-                f'annotation file {path}: annotation {annotation["id"]} has {len(annotation["keypoints"])} keypoint '
-                f'numbers, {annotated.name} has {numbers}; set the dataset\'s "annotated" to its body model'
+                f'annotation file {path}: annotation {annotation["id"]} has {len(keypoints)} keypoint numbers, '
+                f'{annotated.name} has {3 * len(annotated.keypoints)}; set the dataset\'s "annotated" to its body model'
             )
+        if keypoints is not annotation['keypoints']:
+            annotation.update(keypoints=keypoints, num_keypoints=sum(visible > 0 for visible in keypoints[2::3]))
         if annotation['image_id'] not in known:
             raise UserError(
                 f'annotation file {path}: annotation {annotation["id"]} belongs to image {annotation["image_id"]}, '
                 'which the file does not list; remove it or add the image'
             )
     return contents
+
+
+def _keypoints_of(annotation: dict, annotated: Skeleton) -> list[float]:
+    """The annotation's numbers, three a keypoint; with the feet, or without, where ``annotated`` is part of both."""
+    own = annotation['keypoints']
+    both = own + annotation.get('foot_kpts', []) if len(own) == 3 * len(COCO17.keypoints) else own
+    if len(own) == 3 * len(annotated.keypoints) or len(both) != 3 * len(COCO23.keypoints):
+        return own
+    if not set(annotated.keypoints) <= set(COCO23.keypoints):
+        return own
+    parts = (COCO23.keypoints.index(name) for name in annotated.keypoints)
+    return [number for part in parts for number in both[3 * part : 3 * part + 3]]
+
+
+def _feet_are_known(table: np.ndarray, annotated: Skeleton) -> bool:
+    """Whether in an image of people (N, K, 3) somebody's feet are labelled, and nobody with an ankle lacks them."""
+    labelled = table[..., 2] > 0
+    feet, ankles = (
+        labelled[:, [name in names for name in annotated.keypoints]].any(axis=1)
+        for names in (FEET6.keypoints, ('left_ankle', 'right_ankle'))
+    )
+    return bool(feet.any() and feet[ankles].all())
 
 
 def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:

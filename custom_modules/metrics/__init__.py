@@ -1,5 +1,15 @@
-from .coco import BodyCocoMetric
+from .coco import BodyCocoMetric, FootCocoMetric
 from .joints import auc, pcp, pdj, torso_box_diameters, torso_diameters
 from .pdj_pcp import PCP, PDJ
 
-__all__ = ['PCP', 'PDJ', 'BodyCocoMetric', 'auc', 'pcp', 'pdj', 'torso_box_diameters', 'torso_diameters']
+__all__ = [
+    'PCP',
+    'PDJ',
+    'BodyCocoMetric',
+    'FootCocoMetric',
+    'auc',
+    'pcp',
+    'pdj',
+    'torso_box_diameters',
+    'torso_diameters',
+]

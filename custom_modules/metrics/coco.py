@@ -9,7 +9,7 @@ from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 
 from ..datasets.coco import load_annotation_file
-from ..skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+from ..skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
 
 
 @METRICS.register_module()
@@ -28,7 +28,7 @@ class BodyCocoMetric(CocoMetric):
     Args:
         ann_file: the annotation file.
         skeleton: the body model of the predictions.
-        annotated: the body model of the annotation file.
+        annotated: the body model that is evaluated, the annotation file's or a part of it.
         kwargs: of MMPose's CocoMetric.
 
     Raises:
@@ -48,6 +48,7 @@ class BodyCocoMetric(CocoMetric):
         # Bottom-up samples do not tell their people's category, which MMPose would take for 1.
         self._category = next((a['category_id'] for a in contents['annotations'] if 'category_id' in a), 1)
         super().__init__(ann_file=ann_file, score_mode='bbox', nms_mode='none', **kwargs)
+        self.coco = _indexed(contents)  # with the keypoints of this body model, and no others
 
     @CocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
@@ -81,10 +82,31 @@ _COCO_STATISTICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 
 
 
 def _only_images(coco: COCO, image_ids: set[int]) -> COCO:
-    subset = COCO()
-    subset.dataset = coco.dataset | dict(
-        images=[image for image in coco.dataset['images'] if image['id'] in image_ids],
-        annotations=[a for a in coco.dataset['annotations'] if a['image_id'] in image_ids],
+    return _indexed(
+        coco.dataset
+        | dict(
+            images=[image for image in coco.dataset['images'] if image['id'] in image_ids],
+            annotations=[a for a in coco.dataset['annotations'] if a['image_id'] in image_ids],
+        )
     )
-    subset.createIndex()
-    return subset
+
+
+def _indexed(contents: dict) -> COCO:
+    """What an annotation file holds, as pycocotools needs it."""
+    coco = COCO()
+    coco.dataset = contents
+    coco.createIndex()
+    return coco
+
+
+@METRICS.register_module()
+class FootCocoMetric(BodyCocoMetric):
+    """The same for the six keypoints of the feet, as ``foot/AP`` and so on, with COCO-WholeBody's sigmas.
+
+    People without labels on their feet are neither looked for nor counted against anybody.
+    """
+
+    default_prefix = 'foot'
+
+    def __init__(self, ann_file: str, skeleton: Skeleton | str, **kwargs: object) -> None:
+        super().__init__(ann_file, skeleton, annotated=FEET6, **kwargs)

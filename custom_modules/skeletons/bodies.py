@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from .skeleton import Skeleton
 
-# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each part. What COCO does not annotate is never
-# evaluated: the neck takes its shoulders', the middle of the hips theirs, MPI's chest the hips'. The feet's are those of
-# COCO-WholeBody's evaluation, which differ from side to side.
+# COCO's keypoint evaluation, cocoeval.py: the annotators' scatter of each keypoint. What COCO does not annotate is
+# never evaluated: the neck takes its shoulders', the middle of the hips and MPI's chest the hips'. The feet's are those
+# of COCO-WholeBody's evaluation, which differ from side to side.
 _SIGMAS = dict(
     nose=0.026, neck=0.079, eye=0.025, ear=0.035, shoulder=0.079, elbow=0.072, wrist=0.062,
     hip=0.107, knee=0.087, ankle=0.089, head_top=0.026,

@@ -14,8 +14,8 @@ from shipped_configs import REPOSITORY
 from torch import nn
 
 from custom_modules.errors import UserError
+from custom_modules.models.weights.openpose import OPENPOSE
 from custom_modules.models.weights.released import (
-    OPENPOSE,
     Naming,
     Network,
     from_ours,

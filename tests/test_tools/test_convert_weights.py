@@ -16,7 +16,9 @@ from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 from torch import nn
 
-from custom_modules.models.weights.released import OPENPOSE, Network, from_ours
+from custom_modules.models.weights.caffe import read_caffemodel, write_caffemodel
+from custom_modules.models.weights.openpose import OPENPOSE, OPENPOSE_MPI
+from custom_modules.models.weights.released import Network, from_ours
 from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
 Run = Callable[..., None]
@@ -83,6 +85,56 @@ def test_convert_then_test(osokin: Path, generated_data: Path, tmp_path: Path, m
     run_tool('test.py', REPOSITORY / config, dest, '--out', tmp_path / 'metrics.json', '--work-dir', tmp_path / 'work',
              cwd=tmp_path)  # fmt: skip
     assert 'coco/AP' in json.loads((tmp_path / 'metrics.json').read_text())
+
+
+@pytest.fixture(scope='module')
+def openpose_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """OpenPose's folder of models, with weights of the first stage only."""
+    folder = tmp_path_factory.mktemp('openpose') / 'models'
+    for network, file in ((OPENPOSE, 'coco/pose_iter_440000'), (OPENPOSE_MPI, 'mpi/pose_iter_160000')):
+        path = folder / f'pose/{file}.caffemodel'
+        path.parent.mkdir(parents=True)
+        write_caffemodel(from_ours(our_weights(network, 1), network.namings[0]), path)
+    return folder
+
+
+def test_a_folder_of_openposes_models(openpose_models: Path, convert: Run, capsys: pytest.CaptureFixture) -> None:
+    """Every model gets its own name; what it writes back is what was read."""
+    convert(openpose_models, 'openpose')
+    assert sorted(path.name for path in Path('openpose').iterdir()) == ['coco.pth', 'mpi.pth']
+    said = capsys.readouterr().out
+    assert 'openpose/mpi.pth: 44 tensors of OpenPose MPI, 1 stages; python tools/test.py' in said
+    assert 'configs/openpose_mpi_released.py openpose/mpi.pth --cfg-options model.head.num_stages=1' in said
+    convert('openpose/mpi.pth', 'back.caffemodel', '--to', 'caffe')
+    back, original = (
+        read_caffemodel(path) for path in ('back.caffemodel', openpose_models / 'pose/mpi/pose_iter_160000.caffemodel')
+    )
+    assert back.keys() == original.keys()
+    assert all(torch.equal(back[name], original[name]) for name in original)
+
+
+def test_bad_caffe_files(openpose_models: Path, convert: Run, capsys: pytest.CaptureFixture) -> None:
+    good = openpose_models / 'pose/coco/pose_iter_440000.caffemodel'
+    Path('short.caffemodel').write_bytes(good.read_bytes()[:-1000])
+    Path('deploy.prototxt').write_text('input: "image"\n')
+    weights = read_caffemodel(good)
+    write_caffemodel(weights | {'conv1_2.bias': torch.zeros(63)}, Path('misshapen.caffemodel'))
+    write_caffemodel({'fc6.weight': torch.zeros(3, 4), 'fc6.bias': torch.zeros(3)}, Path('unknown.caffemodel'))
+    Path('empty').mkdir()
+    for source, message in (
+        ('short.caffemodel', 'short.caffemodel is cut short or no .caffemodel'),
+        ('deploy.prototxt', 'deploy.prototxt is text'),
+        ('misshapen.caffemodel', '1 of another shape (conv1_2.bias 63 instead of 64)'),
+        ('unknown.caffemodel', 'no tensor has a name of a known network (the first are fc6.weight, fc6.bias)'),
+        ('empty', 'empty has no .caffemodel file'),
+    ):
+        assert message in fails(convert, capsys, source, 'dest.pth')
+    assert 'only --to caffe writes' in fails(convert, capsys, good, 'dest.caffemodel')
+    assert '--to and --stages are for single files' in fails(convert, capsys, 'empty', 'dest', '--stages', 2)
+    Path('models').mkdir()
+    for name in ('a', 'b'):
+        Path(f'models/{name}.caffemodel').write_bytes(good.read_bytes())
+    assert 'both hold weights of OpenPose' in fails(convert, capsys, 'models', 'dest')
 
 
 def test_all_stages_need_a_setting(osokin: Path, convert: Run, capsys: pytest.CaptureFixture) -> None:

@@ -6,7 +6,6 @@ channels in another order. A :class:`Naming` is one project's, a :class:`Network
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -43,16 +42,26 @@ class Network:
     Args:
         name: for messages.
         config: path of the config that goes with released weights, from the repository's root.
-        stages_setting: that of the config which sets the number of stages.
-        uncounted_stages: how many stages there are beyond that number.
         namings: those that its weights come in.
+        stages_setting: that of the config which sets the number of stages; empty where all weights have ``stages``.
+        uncounted_stages: how many stages there are beyond that number.
+        stages: how many there are where no setting changes it.
+        other_configs: (number of stages, config) where a number has one of its own.
+        file: how files of its weights are called in a folder of OpenPose's models.
     """
 
     name: str
     config: str
-    stages_setting: str
-    uncounted_stages: int
     namings: tuple[Naming, ...]
+    stages_setting: str = ''
+    uncounted_stages: int = 0
+    stages: int = 0
+    other_configs: tuple[tuple[int, str], ...] = ()
+    file: str = ''
+
+    def config_of(self, stages: int) -> str:
+        """The config for weights of so many stages."""
+        return dict(self.other_configs).get(stages, self.config)
 
     @property
     def all_namings(self) -> tuple[Naming, ...]:
@@ -78,20 +87,23 @@ def weights_of(checkpoint: object) -> dict:
 def recognise(
     names: Mapping, networks: Sequence[Network], shapes_of: Callable[[Network, int], Shapes]
 ) -> tuple[Network, Naming, int]:
-    """Which network's weights these are, in which naming, and how many stages it has: what most names fit.
+    """Which network's weights these are, in which naming, and how many stages it has: what most tensors fit, by name
+    and shape, then by name alone.
 
     Args:
-        names: the weights, or anything else with their names as keys.
+        names: the weights by their names; anything that has shapes will do.
         shapes_of: our tensors' names and shapes for a network of so many stages.
 
     Raises:
         UserError: when no name fits.
     """
-    found, best = None, 0
+    found, best = None, (0, 0)
     for network in networks:
         for naming in network.all_namings:
-            stages = _count_stages(names, naming)
-            known = sum(naming.theirs(name) in names for name in shapes_of(network, stages))
+            stages = _count_stages(names, naming) if network.stages_setting else network.stages
+            shapes = {naming.theirs(name): shape for name, shape in shapes_of(network, stages).items()}
+            same = sum(getattr(names.get(name), 'shape', None) == shape for name, shape in shapes.items())
+            known = same, sum(name in names for name in shapes)
             if known > best:
                 found, best = (network, naming, stages), known
     if found is None:
@@ -158,52 +170,3 @@ def _shape(value: object) -> str:
     if not isinstance(value, torch.Tensor | torch.Size):
         return f'a {type(value).__name__}'
     return 'x'.join(map(str, getattr(value, 'shape', value))) or 'a number'
-
-
-# --- OpenPose, Cao et al. 2017 -----------------------------------------------------------------
-
-_FEATURE_LAYERS = {
-    0: 'conv1_1', 2: 'conv1_2', 5: 'conv2_1', 7: 'conv2_2', 10: 'conv3_1', 12: 'conv3_2', 14: 'conv3_3', 16: 'conv3_4',
-    19: 'conv4_1', 21: 'conv4_2', 23: 'conv4_3_CPM', 25: 'conv4_4_CPM',
-}  # fmt: skip
-
-
-def _openpose_place(name: str) -> tuple[str, int, str, str]:
-    """Where the ports keep one of our tensors: module, index in it, Caffe's name of the layer, 'weight' or 'bias'."""
-    *_, index, kind = name.split('.')
-    if name.startswith('backbone.'):
-        position = int(index) + (23 if '.reduce.' in name else 0)
-        return 'model0', position, _FEATURE_LAYERS[position], kind
-    stage, branch = re.match(r'head\.stages\.(\d+)\.(paf|heatmap)\.', name).groups()
-    stage, position, branch = int(stage) + 1, int(index), 1 if branch == 'paf' else 2
-    number = position // 2 + 1  # a ReLU after each
-    layer = f'conv5_{number}_CPM_L{branch}' if stage == 1 else f'Mconv{number}_stage{stage}_L{branch}'
-    return f'model{stage}_{branch}', position, layer, kind
-
-
-def _caffe(name: str) -> str:
-    _, _, layer, kind = _openpose_place(name)
-    return f'{layer}.{kind}'
-
-
-def _layers_in_modules(name: str) -> str:
-    module, _, layer, kind = _openpose_place(name)
-    return f'{module}.{layer}.{kind}'
-
-
-def _indices_in_modules(name: str) -> str:
-    module, position, _, kind = _openpose_place(name)
-    return f'{module}.{position}.{kind}'
-
-
-OPENPOSE = Network(
-    name='OpenPose',
-    config='configs/openpose_coco_released.py',
-    stages_setting='model.head.num_stages',
-    uncounted_stages=0,
-    namings=(
-        Naming('caffe', _caffe),  # body_pose_model.pth, the authors' own weights
-        Naming('pytorch-openpose', _layers_in_modules),  # the model that loads it, github.com/Hzzone/pytorch-openpose
-        Naming('rtpose', _indices_in_modules),  # github.com/tensorboy/pytorch_Realtime_Multi-Person_Pose_Estimation
-    ),
-)

@@ -1,0 +1,19 @@
+"""The network, the input and the decoder of OpenPose's released model BODY_25, for weights that
+tools/convert_weights.py converts.
+
+For fine-tuning give them as `load_from`.
+"""
+
+from mmengine.config import read_base
+
+from custom_modules.skeletons import BODY25_RELEASED
+
+with read_base():
+    from .openpose_body25_coco import *
+
+codec.update(skeleton=BODY25_RELEASED, targets='released', decoder='openpose')
+model.backbone.update(weights=None)  # ImageNet's expect another normalisation
+model.head.update(decoder=codec)
+# BGR, from -0.5 to 0.5; padding is grey, which is 0.
+model.data_preprocessor.update(mean=[128.0] * 3, std=[256.0] * 3, bgr_to_rgb=False)
+train_dataloader.dataset.pipeline[2].update(encoder=codec)

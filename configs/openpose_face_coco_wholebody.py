@@ -1,0 +1,15 @@
+"""OpenPose's face network on COCO-WholeBody, in the form of its hand network (Simon et al., CVPR 2017)."""
+
+from mmengine.config import read_base
+
+from custom_modules.skeletons import FACE70
+
+with read_base():
+    from ._base_.hand_or_face_coco_wholebody import *
+
+codec.update(skeleton=FACE70)
+model.head.update(decoder=codec)
+train_dataloader.dataset.update(part='face', box_factor=1.4)
+train_dataloader.dataset.pipeline[-2].update(encoder=codec)
+val_dataloader.dataset.update(part='face', box_factor=1.4)
+test_dataloader = val_dataloader
