@@ -19,19 +19,19 @@ from custom_modules.models import DeepPoseAlexNet
 
 CASCADES = [path for path in CONFIGS if 'deeppose' in path.name]
 TOP_DOWN = [path for path in CONFIGS if path.name.startswith(('simplepose', 'resnet18', 'lite0'))]
-BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES + TOP_DOWN]
+HANDS_AND_FACES = [path for path in CONFIGS if path.name.startswith(('openpose_hand', 'openpose_face'))]
+BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES + TOP_DOWN + HANDS_AND_FACES]
+# The networks of 2017 and 2019 once; these are the same but for their input and the order of their channels.
+SAME = ('openpose_coco_released', 'openpose2019_coco', 'openpose_body25_released', 'openpose_mpi_released',
+        'openpose_mpi_faster_released')  # fmt: skip
 
 
 def name_of(path: Path) -> str:
     return str(path.relative_to(REPOSITORY))
 
 
-# The full network once; the other is the same but for its input and the order of its channels.
 @pytest.fixture(
-    params=[
-        pytest.param(path, marks=pytest.mark.slow) if path.stem == 'openpose_coco_released' else path
-        for path in BOTTOM_UP
-    ],
+    params=[pytest.param(path, marks=pytest.mark.slow) if path.stem in SAME else path for path in BOTTOM_UP],
     ids=name_of,
 )
 def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
@@ -45,6 +45,8 @@ def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: py
     config.model.backbone.pop('init_cfg', None)
     if 'num_stages' in config.model.head:
         config.model.head.num_stages = 2  # the others are like the second
+    if 'paf_stages' in config.model.head:
+        config.model.head.update(paf_stages=2, heatmap_stages=2)
     return config
 
 
@@ -79,10 +81,55 @@ def test_bottom_up(config: Config) -> None:
     people = result.pred_instances
     assert people.keypoints.shape[1:] == (len(model.head.skeleton.keypoints), 2)
     assert len(people.keypoints) == len(people.keypoint_scores) == len(people.bbox_scores)
+    evaluators = config.val_evaluator if isinstance(config.val_evaluator, list) else [config.val_evaluator]
+    for settings in evaluators:
+        metric = METRICS.build(settings)
+        metric.dataset_meta = testing.metainfo
+        metric.process({}, [result.to_dict()])
+        assert metric.evaluate(1)[f'{metric.prefix}/AP'] <= 1
+
+
+@pytest.mark.parametrize(
+    'path',
+    [pytest.param(path, marks=pytest.mark.slow) if 'released' in path.stem else path for path in HANDS_AND_FACES],
+    ids=name_of,
+)
+def test_hands_and_faces(path: Path, generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every stage learns; a network that answers with its targets finds all keypoints, left hands' too."""
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
+    config = Config.fromfile(path)
+    config.model.backbone.weights = None
+    config.model.head.num_stages = 2
+    torch.manual_seed(0)
+    np.random.seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    optimizer = build_optim_wrapper(model, config.optim_wrapper)
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    data = model.data_preprocessor(pseudo_collate([dataset[index] for index in range(2)]), training=True)
+    losses = model.train()(**data, mode='loss')
+    assert list(losses) == ['loss_heatmap_1', 'loss_heatmap_2']
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    optimizer.update_params(sum(losses.values()))
+    changed = sum(not torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
+    assert changed > 0.9 * len(before)
+
+    testing = config.val_dataloader.dataset
+    testing.pipeline.insert(-1, config.train_dataloader.dataset.pipeline[-2])
+    testing = DATASETS.build(testing)
+    data = model.data_preprocessor(pseudo_collate([testing[index] for index in range(len(testing))]), training=False)
+    if testing.part == 'hand':
+        assert {testing.get_data_info(index)['mirrored'] for index in range(len(testing))} == {False, True}
+    model.extract_feat = lambda inputs: None
+    model.head.forward = lambda feats: torch.stack([sample.gt_fields.heatmaps for sample in data['data_samples']])
     metric = METRICS.build(config.val_evaluator)
     metric.dataset_meta = testing.metainfo
-    metric.process({}, [result.to_dict()])
-    assert metric.evaluate(1)['coco/AP'] <= 1
+    results = model.eval()(**data, mode='predict')
+    metric.process({}, [result.to_dict() for result in results])
+    assert metric.evaluate(len(results))['PCK'] == 1
+    for sample in results:
+        errors = np.abs(sample.pred_instances.keypoints - sample.gt_instances.keypoints)
+        assert errors.max() < 0.01 * sample.input_scale.max()
 
 
 @pytest.mark.parametrize('path', CASCADES, ids=name_of)
@@ -199,14 +246,14 @@ def assert_mask_reaches_the_loss(model: torch.nn.Module, batch: dict) -> None:
 
     def watched(feats: tuple) -> list:
         for stage in forward(feats):
-            outputs.append(tuple(maps.detach().requires_grad_() for maps in stage))
+            outputs.append(tuple(maps if maps is None else maps.detach().requires_grad_() for maps in stage))
         return outputs
 
     model.head.forward = watched
     sum(model(**batch, mode='loss').values()).backward()
     del model.head.forward
     mask = torch.cat([sample.gt_fields.heatmap_mask for sample in batch['data_samples']])
-    for maps in (maps for stage in outputs for maps in stage):
+    for maps in (maps for stage in outputs for maps in stage if maps is not None):
         gradient = maps.grad.abs().sum(dim=1)
         assert (gradient[mask == 0] == 0).all()
         assert (gradient[mask == 1] > 0).all()

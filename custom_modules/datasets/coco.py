@@ -122,10 +122,10 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
 
 
 def load_annotation_file(path: str, annotated: Skeleton) -> dict:
-    """Read a COCO keypoint file, check what the rest relies on, and give every annotation the keypoints of ``annotated``.
+    """Read a COCO keypoint file, check what the rest relies on, give all annotations the keypoints of ``annotated``.
 
-    These are the file's own or, of files with feet, also some of COCO23's: feet may stand behind COCO's 17 keypoints or,
-    as in COCO-WholeBody's files, in ``foot_kpts``.
+    These are the file's own or, of files with feet, any of COCO23's: feet may stand behind COCO's 17 keypoints or, as
+    in COCO-WholeBody's files, in ``foot_kpts``.
 
     Raises:
         UserError: naming the file, the first thing wrong in it and the remedy.

@@ -319,7 +319,7 @@ def test_an_interrupted_run_leaves_nothing_that_looks_finished(tmp_path, workers
             raise Stop
 
     generate_coco(tmp_path, 3, 3, size=SIZE)
-    assert len(list(tmp_path.glob('annotations/*.json'))) == 2
+    assert len(list(tmp_path.glob('annotations/*.json'))) == 4
     with pytest.raises(Stop):
         generate_coco(tmp_path, 40, 4, size=SIZE, workers=workers, progress=interrupt)
     assert list(tmp_path.glob('*2017/*.jpg'))

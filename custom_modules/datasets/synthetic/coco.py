@@ -1,6 +1,7 @@
 """Built-in data: images of synthetic people, annotated and laid out as COCO's person keypoints.
 
-They need no download, so the demonstration and the tests learn from them. Every image depends
+They need no download, so the demonstration and the tests learn from them. COCO-WholeBody's files lie
+beside COCO's, with feet, hands and faces. Every image depends
 only on (seed, split, index): any number of workers writes the same bytes.
 
 Convention: keypoints are (x, y) pixels with integers at pixel centres. Boxes and polygons measure,
@@ -27,6 +28,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...skeletons import COCO17
+from .details import whole_body
 from .images import compose_image, first_label
 from .people import read_keypoints
 
@@ -39,6 +41,9 @@ _FIRST_ID = {'train': 1, 'val': 1_000_001}
 _MARKER = 'generated_by_classicpose.json'
 _SMALLEST = 32
 _JPEG_QUALITY = 92
+_COCO_KEYS = (
+    'id', 'image_id', 'category_id', 'iscrowd', 'bbox', 'area', 'segmentation', 'keypoints', 'num_keypoints',
+)  # fmt: skip
 
 Entry = tuple[dict, list[dict]]
 """An image's dict of the annotation file, and the dicts of its annotations."""
@@ -47,7 +52,7 @@ _Job, _Result = TypeVar('_Job'), TypeVar('_Result')
 
 
 def draw_image(rng: np.random.Generator, size: tuple[int, int] = (256, 256)) -> tuple[np.ndarray, list[dict]]:
-    """One image and its annotations.
+    """One image and its annotations, COCO-WholeBody's entries included.
 
     Args:
         size: width and height in pixels.
@@ -64,11 +69,13 @@ def draw_image(rng: np.random.Generator, size: tuple[int, int] = (256, 256)) -> 
         if rng.random() < UNANNOTATED_SHARE or (keypoints[:, 2] == 2).sum() < 3:
             keypoints[:] = 0
         mask = image.mask(index)
-        annotations.append(_annotation(mask, keypoints, mask_to_polygons(mask), is_crowd=False))
+        annotation = _annotation(mask, keypoints, mask_to_polygons(mask), is_crowd=False)
+        annotations.append(annotation | whole_body(person, keypoints, mask.shape))
     if image.has_crowd:
         mask = image.mask(len(image.people))
         nothing = np.zeros((len(COCO17.keypoints), 3))
-        annotations.append(_annotation(mask, nothing, mask_to_rle(mask), is_crowd=True))
+        crowd = _annotation(mask, nothing, mask_to_rle(mask), is_crowd=True)
+        annotations.append(crowd | whole_body(image.people[0], nothing, mask.shape))
     seen = [found for found in annotations if found['area'] and found['segmentation']]
     return image.image, seen
 
@@ -125,8 +132,9 @@ def generate_coco(
 ) -> None:
     """Write a data set in COCO's layout, in place of one that this function wrote before.
 
-    The files are ``annotations/person_keypoints_{train,val}2017.json`` and the images
-    ``{train,val}2017/*.jpg``. The annotations come last: without them, a run was interrupted.
+    The files are ``annotations/person_keypoints_{train,val}2017.json``, the same with feet, hands and faces as
+    ``annotations/coco_wholebody_{train,val}_v1.0.json``, and the images ``{train,val}2017/*.jpg``. The annotations come
+    last: without them, a run was interrupted.
 
     Args:
         size: width and height in pixels.
@@ -147,7 +155,7 @@ def generate_coco(
         clear_folder(
             root,
             _MARKER,
-            files=[_annotation_file(root, split) for split in _SPLITS],
+            files=[path for split in _SPLITS for path in _annotation_files(root, split)],
             image_folders=[root / f'{split}2017' for split in _SPLITS],
         )
         (root / _MARKER).write_text(json.dumps({**counts, 'size': list(size), 'seed': seed}))
@@ -173,12 +181,17 @@ def _write_image(root: Path, size: tuple[int, int], seed: int, job: tuple[str, i
 
 
 def _write_annotations(root: Path, entries: dict[str, list[Entry]]) -> None:
-    """Write both files, then give both their names."""
-    partials = {split: _annotation_file(root, split).with_suffix('.partial') for split in entries}
-    for split, path in partials.items():
-        path.write_text(json.dumps(_annotation_table(entries[split])))
-    for split, path in partials.items():
-        os.replace(path, _annotation_file(root, split))
+    """Write all files, then give all their names."""
+    partials = {}
+    for split in entries:
+        table = _annotation_table(entries[split])
+        plain, whole = _annotation_files(root, split)
+        body = [{key: value for key, value in a.items() if key in _COCO_KEYS} for a in table['annotations']]
+        for path, contents in ((whole, table), (plain, table | {'annotations': body})):
+            partials[path] = path.with_suffix('.partial')
+            partials[path].write_text(json.dumps(contents))
+    for path, partial_ in partials.items():
+        os.replace(partial_, path)
 
 
 def _annotation_table(entries: list[Entry]) -> dict:
@@ -215,8 +228,10 @@ def _annotation(mask: np.ndarray, keypoints: np.ndarray, segmentation: list | di
     }
 
 
-def _annotation_file(root: Path, split: str) -> Path:
-    return root / 'annotations' / f'person_keypoints_{split}2017.json'
+def _annotation_files(root: Path, split: str) -> tuple[Path, Path]:
+    """COCO's and COCO-WholeBody's."""
+    names = f'person_keypoints_{split}2017.json', f'coco_wholebody_{split}_v1.0.json'
+    return tuple(root / 'annotations' / name for name in names)
 
 
 # For every format of generated data

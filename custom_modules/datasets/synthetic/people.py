@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from ...skeletons import COCO17
+from . import details
 from .poses import JOINTS, SIDES, sample_pose, sample_yaw
 
 Color = tuple[int, int, int]
@@ -78,6 +79,8 @@ class Look:
         hair_size: relative to a close cut.
         sleeves: 0 none, 1 to the elbow, 2 to the wrist.
         outline: brightness of an outline relative to its surface.
+        fingers: (2, 5, 2) how far every finger of the left and of the right hand is turned to the thumb's side and
+            stretched, from -1 to 1.
     """
 
     skin: Color
@@ -91,6 +94,7 @@ class Look:
     sleeves: int
     shorts: bool
     outline: float
+    fingers: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -156,6 +160,8 @@ def sample_look(rng: np.random.Generator) -> Look:
         sleeves=int(rng.integers(3)),
         shorts=bool(rng.random() < 0.3),
         outline=rng.uniform(0.25, 0.6),
+        # Numbers of their own, so that what else is drawn does not depend on them.
+        fingers=rng.spawn(1)[0].uniform(-1, 1, (2, 5, 2)),
     )
 
 
@@ -250,7 +256,11 @@ def _limb_shapes(person: Person, side: str, limb: str) -> list[Shape]:
         start, end, *radii = _ENDS[limb]
         color = look.skin if end == 'hand' else look.shoes
         ends = [person.at(f'{side}_{joint}')[:2] for joint in (start, end)]
-        shapes.append(Shape(_hull(ends, np.multiply(radii, unit)), color))
+        if end == 'hand':
+            shapes += [Shape(_hull(finger, [0.007 * unit] * 4), color) for finger in details.fingers(person, side)]
+            shapes.append(Shape(_hull(ends, np.multiply(radii, unit)), color))
+        else:
+            shapes += _foot_shapes(person, side, ends, np.multiply(radii, unit))
     start, end, *radii, _ = _LIMBS[limb]
     ends = np.stack([person.at(f'{side}_{joint}')[:2] for joint in (start, end)])
     radii = np.multiply(radii, unit)
@@ -258,6 +268,18 @@ def _limb_shapes(person: Person, side: str, limb: str) -> list[Shape]:
     lit = ends - 0.25 * radii[1]
     shapes.append(Shape(_hull(lit, 0.5 * radii), _shade(colors[limb], 1.15, 12), solid=False))
     return shapes
+
+
+def _foot_shapes(person: Person, side: str, ends: list[np.ndarray], radii: np.ndarray) -> list[Shape]:
+    """A shoe with a cap over the toes and a heel."""
+    look, unit = person.look, person.scale * person.look.build
+    toes = [person.at(f'{side}_{joint}')[:2] for joint in ('big_toe', 'small_toe')]
+    heel = person.at(f'{side}_heel')[:2]
+    return [
+        Shape(_hull([*ends, heel], [*radii, 0.014 * unit]), look.shoes),
+        Shape(_hull(toes, (0.012 * unit, 0.007 * unit)), _shade(look.shoes, 0.6, 70), solid=False),
+        Shape(_hull([heel], (0.009 * unit,)), _shade(look.shoes, 0.45), solid=False),
+    ]
 
 
 def _torso_shapes(person: Person) -> list[Shape]:
@@ -302,10 +324,11 @@ def _head_shapes(person: Person) -> list[Shape]:
         shapes.append(Shape(_ball(person, eye, 0.007, 0.009), (30, 20, 20), solid=False))
     if 'nose' not in hidden:
         shapes.append(Shape(_ball(person, 'nose', 0.009, 0.013), _shade(look.skin, 0.7), False))
-        across, down = person.scale * person.head[:2, 0], person.scale * person.head[:2, 1]
-        mouth = person.at('nose')[:2] + 0.03 * down
-        lips = _hull([mouth - 0.016 * across, mouth + 0.016 * across], [0.004 * person.scale] * 2)
+        lips = cv2.convexHull(details.lips(person).astype(np.float32))[:, 0]
         shapes.append(Shape(lips, (60, 50, 150), solid=False))
+    for brow, eye in zip(details.brows(person), ('right_eye', 'left_eye'), strict=True):
+        if eye not in hidden:
+            shapes.append(Shape(_hull(brow, [0.003 * person.scale] * 5), _shade(look.hair, 0.7), solid=False))
     return shapes
 
 

@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...skeletons import COCO17
+from ...skeletons import COCO17, FEET6
 
 # COCO's keypoints first, so that the first 17 rows of any array of joints are an annotation.
 JOINTS = COCO17.keypoints + (
     'neck', 'chin', 'collar', 'buckle', 'head', 'face', 'hair', 'left_waist', 'right_waist',
     'left_hand', 'right_hand', 'left_toe', 'right_toe',
-)  # fmt: skip
+) + FEET6.keypoints  # fmt: skip
 
 # Signs of x in the body's own frame.
 SIDES = {'left': 1.0, 'right': -1.0}
@@ -151,7 +151,11 @@ def _leg(rng: np.random.Generator, style: _Style, side: str, hip: np.ndarray, lo
     back = np.array([0, 0, -1.0])
     ankle = knee + 0.23 * long * _bent(upper, back, rng.uniform(*style.bend))
     toe = ankle + [sign * 0.02, 0.035, 0.075]
-    return {f'{side}_hip': hip, f'{side}_knee': knee, f'{side}_ankle': ankle, f'{side}_toe': toe}
+    pose = {f'{side}_hip': hip, f'{side}_knee': knee, f'{side}_ankle': ankle, f'{side}_toe': toe}
+    pose[f'{side}_big_toe'] = toe + [-sign * 0.017, 0.006, 0.01]
+    pose[f'{side}_small_toe'] = toe + [sign * 0.02, 0.006, -0.012]
+    pose[f'{side}_heel'] = ankle + [0, 0.03, -0.03]
+    return pose
 
 
 def _direction(rng: np.random.Generator, style: _Style, sign: float) -> np.ndarray:
