@@ -49,6 +49,7 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
         super().__init__(metainfo=self.skeleton.metainfo(), **kwargs)
 
     def load_data_list(self) -> list[dict]:
+        """The valid hands or faces of the annotation file."""
         contents = load_annotation_file(self.ann_file, COCO17)
         files = {image['id']: image['file_name'] for image in contents['images']}
         samples = [sample for annotation in contents['annotations'] for sample in self._samples(annotation, files)]

@@ -14,6 +14,7 @@ class MirrorLeftHand(BaseTransform):
     """
 
     def transform(self, results: dict) -> dict:
+        """Mirror, or leave as it is."""
         if not results.get('mirrored', False):
             return results
         last = results['img'].shape[1] - 1

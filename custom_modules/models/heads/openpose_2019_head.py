@@ -14,7 +14,7 @@ _BLOCKS = 5
 
 class DenseBlock(nn.ModuleList):
     """Three 3x3 convolutions in a row instead of one 7x7, each with PReLU; the output is that of all three, one after
-    the other: (B, in, H, W) to (B, 3 width, H, W).
+    the other.
     """
 
     def __init__(self, in_channels: int, width: int) -> None:
@@ -24,6 +24,7 @@ class DenseBlock(nn.ModuleList):
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, in, H, W) to (B, 3 width, H, W)."""
         outputs = []
         for layer in self:
             inputs = layer(inputs)
@@ -32,7 +33,7 @@ class DenseBlock(nn.ModuleList):
 
 
 class DenseStage(nn.Module):
-    """Five dense blocks and two 1x1 convolutions: (B, in, H, W) to (B, out, H, W).
+    """Five dense blocks and two 1x1 convolutions.
 
     Args:
         width: channels of a convolution in the blocks.
@@ -49,6 +50,7 @@ class DenseStage(nn.Module):
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, in, H, W) to (B, out, H, W)."""
         return self.output(self.blocks(inputs))
 
 

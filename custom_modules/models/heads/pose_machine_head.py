@@ -49,6 +49,7 @@ class PoseMachineHead(BaseHead):
 
     @property
     def skeleton(self) -> Skeleton:
+        """Of the hand or face that the codec encodes."""
         return self.decoder.skeleton
 
     def stage_maps(self, feats: Sequence[torch.Tensor]) -> list[torch.Tensor]:
