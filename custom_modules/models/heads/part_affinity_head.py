@@ -89,10 +89,11 @@ class PartAffinityHead(BaseHead):
             ('paf', self.loss_module, target_pafs, paf_mask),
             ('heatmap', self.heatmap_loss_module, target_heatmaps, heatmap_mask),
         )
-        for (kind, loss, target, mask), stages in zip(kinds, zip(*self.forward(feats), strict=True), strict=True):
-            predicted = [maps for maps in stages if maps is not None]
-            for number, maps in enumerate(predicted, start=1):
-                losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
+        for stage in self.forward(feats):
+            for (kind, loss, target, mask), maps in zip(kinds, stage, strict=True):
+                if maps is not None:
+                    number = 1 + sum(name.startswith(f'loss_{kind}') for name in losses)
+                    losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
         return losses
 
     def _masks(self, samples: SampleList, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
