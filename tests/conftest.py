@@ -6,13 +6,18 @@ import os
 from collections import OrderedDict
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import scipy.io
 import torch
 from mmengine.logging import MMLogger
+from people import UPRIGHT
 from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.flic import generate_flic
+from custom_modules.skeletons import LSP14, OPENPOSE18
 
 if 'PYTEST_XDIST_WORKER' in os.environ:
     # Threads of several processes wait for each other; the tools that tests run obey the variable.
@@ -33,11 +38,28 @@ def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope='session')
 def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with ``generated``, 24 training and 8 validation images, also under the name ``coco``."""
+    """A data folder with ``generated``, 24 training and 8 validation images, also under the name ``coco``, ``flic`` and
+    ``lspet``.
+    """
     folder = tmp_path_factory.mktemp('data')
     generate_coco(folder / 'generated', num_train=24, num_val=8, size=(192, 192), seed=1)
     (folder / 'coco').symlink_to(folder / 'generated')
+    generate_flic(folder / 'flic', num_train=10, num_test=2, size=(180, 120), seed=1)
+    _generate_lspet(folder / 'lspet', people=5)
     return folder
+
+
+def _generate_lspet(folder: Path, people: int) -> None:
+    """LSP Extended in small: grey images of 100x120 with one upright person each, whose wrists are not labelled."""
+    (folder / 'images').mkdir(parents=True)
+    joints = np.zeros((14, 3, people))
+    for index, name in enumerate(LSP14.keypoints):
+        if name in OPENPOSE18.keypoints and not name.endswith('wrist'):
+            joints[index, :2] = (UPRIGHT[OPENPOSE18.keypoints.index(name)] * 100)[:, None]
+            joints[index, 2] = 1
+    scipy.io.savemat(folder / 'joints.mat', {'joints': joints})
+    for number in range(1, people + 1):
+        cv2.imwrite(str(folder / f'images/im{number:05d}.jpg'), np.full((120, 100, 3), 128, np.uint8))
 
 
 @pytest.fixture(scope='session')

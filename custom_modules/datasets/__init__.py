@@ -1,11 +1,13 @@
 from .coco import BottomUpCocoDataset
+from .combined import BottomUpPeopleDataset, CombinedSkeletonDataset
 from .flic import FlicDataset
 from .hands_and_faces import HandOrFaceDataset
 from .lsp import LspDataset
 from .top_down import TopDownCocoDataset
-from .transforms import CropAroundPerson, LoadIntactImage, MirrorLeftHand, ResizeToHeight
+from .transforms import CropAroundPerson, IgnoreOutsidePeople, LoadIntactImage, MirrorLeftHand, ResizeToHeight
 
 __all__ = [
-    'BottomUpCocoDataset', 'CropAroundPerson', 'FlicDataset', 'HandOrFaceDataset', 'LoadIntactImage', 'LspDataset',
-    'MirrorLeftHand', 'ResizeToHeight', 'TopDownCocoDataset',
+    'BottomUpCocoDataset', 'BottomUpPeopleDataset', 'CombinedSkeletonDataset', 'CropAroundPerson', 'FlicDataset',
+    'HandOrFaceDataset', 'IgnoreOutsidePeople', 'LoadIntactImage', 'LspDataset', 'MirrorLeftHand', 'ResizeToHeight',
+    'TopDownCocoDataset',
 ]  # fmt: skip

@@ -73,7 +73,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         if not len(self._samples):
             raise UserError(
                 f'{self.ann_file}: nobody to train on; a main person has at least '
-                f'{_main_keypoints(len(self.annotated.keypoints))} labelled keypoints and an area of {_MAIN_AREA} '
+                f'{main_keypoints(len(self.annotated.keypoints))} labelled keypoints and an area of {_MAIN_AREA} '
                 'pixels'
             )
 
@@ -195,7 +195,7 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
     sizes: list[float] = []
     for annotation in annotations:
         labelled = _labelled(annotation)
-        if labelled.sum() < _main_keypoints(len(labelled)) or annotation['area'] < _MAIN_AREA:
+        if labelled.sum() < main_keypoints(len(labelled)) or annotation['area'] < _MAIN_AREA:
             continue
         x, y, width, height = annotation['bbox']
         center = np.array([x + width / 2, y + height / 2], dtype=np.float32)
@@ -209,7 +209,7 @@ def main_people(annotations: list[dict]) -> list[tuple[np.ndarray, float]]:
     return mains
 
 
-def _main_keypoints(keypoints: int) -> int:
+def main_keypoints(keypoints: int) -> int:
     """How many of a body model's keypoints a main person has at least."""
     return max(round(_MAIN_KEYPOINTS * keypoints), 1)
 

@@ -1,5 +1,5 @@
 from .hands import MirrorLeftHand
 from .loading import LoadIntactImage
-from .openpose import CropAroundPerson, ResizeToHeight
+from .openpose import CropAroundPerson, IgnoreOutsidePeople, ResizeToHeight
 
-__all__ = ['CropAroundPerson', 'LoadIntactImage', 'MirrorLeftHand', 'ResizeToHeight']
+__all__ = ['CropAroundPerson', 'IgnoreOutsidePeople', 'LoadIntactImage', 'MirrorLeftHand', 'ResizeToHeight']

@@ -92,6 +92,37 @@ class CropAroundPerson(BaseTransform):
         return 1 - cv2.resize(ignored.astype(np.float32), self.heatmap_size, interpolation=cv2.INTER_AREA)
 
 
+@TRANSFORMS.register_module()
+class IgnoreOutsidePeople(BaseTransform):
+    """Ignore everything but the surroundings of the annotated people, for images in which not everybody is annotated.
+
+    Needs ``img``, ``keypoints`` (N, K, 2) and ``keypoints_visible`` (N, K). Sets ``ignore`` to the run lengths of all
+    pixels outside the boxes around each person's labelled keypoints.
+
+    Args:
+        margin: by how much a box is wider than the keypoints on each side, as a share of its longer side: hair, hands
+            and feet reach beyond them.
+    """
+
+    def __init__(self, margin: float = 0.2) -> None:
+        self.margin = margin
+
+    def transform(self, results: dict) -> dict:
+        """See the class."""
+        ignored = np.ones(results['img'].shape[:2], dtype=np.uint8, order='F')
+        for points, visible in zip(results['keypoints'], results['keypoints_visible'], strict=True):
+            points = points[visible > 0]
+            if not len(points):
+                continue
+            low, high = points.min(axis=0), points.max(axis=0)
+            reach = self.margin * (high - low).max()
+            left, top = np.maximum(np.round(low - reach), 0).astype(int)
+            right, bottom = np.maximum(np.round(high + reach) + 1, 0).astype(int)
+            ignored[top:bottom, left:right] = 0
+        results['ignore'] = run_lengths.encode(ignored)
+        return results
+
+
 def crop_matrix(
     center: np.ndarray,
     factor: float,

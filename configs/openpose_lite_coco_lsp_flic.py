@@ -1,0 +1,43 @@
+"""The small OpenPose on three datasets at a time: COCO, LSP Extended and FLIC.
+
+Of LSP Extended's and FLIC's images only the annotated people, their keypoints and the limbs between them count.
+"""
+
+from mmengine.config import read_base
+
+from custom_modules.datasets import (
+    BottomUpPeopleDataset,
+    CombinedSkeletonDataset,
+    FlicDataset,
+    IgnoreOutsidePeople,
+    LspDataset,
+)
+
+with read_base():
+    from .openpose_lite_coco import *
+
+coco = train_dataloader.dataset
+folder = data_root.removesuffix('coco/')
+shared_steps = coco.pipeline[1:]
+coco.update(pipeline=coco.pipeline[:1])
+people_steps = [dict(type=LoadIntactImage), dict(type=IgnoreOutsidePeople)]
+train_dataloader.dataset = dict(
+    type=CombinedSkeletonDataset,
+    datasets=[
+        coco,
+        dict(
+            type=BottomUpPeopleDataset,
+            dataset=dict(type=LspDataset, data_root=folder + 'lspet/'),
+            pipeline=people_steps,
+        ),
+        dict(
+            type=BottomUpPeopleDataset,
+            # Sides the person's own, as in COCO.
+            dataset=dict(type=FlicDataset, data_root=folder + 'flic/', split='train', convention='person'),
+            pipeline=people_steps,
+        ),
+    ],
+    # Shares of an epoch: for COCO-mini's 4,474 samples 1,500 of LSP's and 540 of FLIC's.
+    sample_ratio_factor=[1.0, 0.15, 0.15],
+    pipeline=shared_steps,
+)

@@ -1,0 +1,93 @@
+"""Several datasets in one training, each with a body model of its own, converted by name to one.
+
+Symbols: N people, K keypoints.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from mmpose.datasets.dataset_wrappers import CombinedDataset
+from mmpose.datasets.datasets.base import BaseCocoStyleDataset
+from mmpose.registry import DATASETS
+
+from ..errors import UserError
+from ..skeletons import OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints, skeleton_of
+from .coco import main_keypoints
+
+
+@DATASETS.register_module()
+class BottomUpPeopleDataset(BaseCocoStyleDataset):
+    """The people of a dataset of single people, such as LSP's or FLIC's, for networks that find everybody.
+
+    One sample for every annotated person with enough keypoints, in whom it is centred; other people annotated in the
+    same image are targets too. A sample holds what :class:`BottomUpCocoDataset`'s does, with ``main_height`` the longer
+    side of the box around the main person's keypoints, and ``ignore`` None: whoever else is in the image is not
+    annotated, so let the pipeline's :class:`IgnoreOutsidePeople` hide what is not near the annotated people.
+
+    Args:
+        dataset: config of a dataset whose samples have ``img_path``, ``keypoints`` (1, k, 2) and ``keypoints_visible``
+            (1, k), and whose metainfo names the k keypoints. Sides must be the person's own, as COCO's.
+        skeleton: the body model that is trained.
+        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``pipeline``, ``indices``.
+
+    Raises:
+        UserError: when nobody has enough keypoints, or what ``dataset`` raises.
+    """
+
+    def __init__(self, dataset: dict, skeleton: Skeleton | str = OPENPOSE18, **kwargs: object) -> None:
+        self.skeleton = get_skeleton(skeleton)
+        # Its list is read below. Its own start would read it twice, and LSP's would open every image.
+        self.people = DATASETS.build(dict(dataset, lazy_init=True))
+        super().__init__(data_mode='bottomup', metainfo=self.skeleton.metainfo(), **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Every main person's sample; see the class."""
+        source = skeleton_of(self.people.metainfo)
+        known = known_keypoints(source, self.skeleton)
+        images = defaultdict(list)
+        for person in self.people.load_data_list():
+            images[person['img_path']].append(person)
+        samples = []
+        for path, people in images.items():
+            own = np.concatenate([person['keypoints'] for person in people])
+            labelled = np.concatenate([person['keypoints_visible'] for person in people])
+            keypoints, visible = convert_keypoints(own, labelled, source, self.skeleton)
+            for person, points, flags in zip(people, own, labelled, strict=True):
+                points = points[flags > 0]
+                if len(points) < main_keypoints(len(source.keypoints)):
+                    continue
+                low, high = points.min(axis=0), points.max(axis=0)
+                samples.append(
+                    dict(
+                        img_id=person['img_id'],
+                        img_path=path,
+                        id=[other['id'] for other in people],
+                        keypoints=keypoints,
+                        keypoints_visible=visible,
+                        annotated_keypoints=known.copy(),
+                        main_center=(low + high) / 2,
+                        main_height=float((high - low).max()),
+                        ignore=None,
+                    )
+                )
+        if not samples:
+            raise UserError(f'{self.people.ann_file}: nobody has enough keypoints to train on')
+        return samples
+
+
+@DATASETS.register_module()
+class CombinedSkeletonDataset(CombinedDataset):
+    """MMPose's CombinedDataset of datasets that convert to one skeleton, which stands here instead of a metainfo.
+
+    Args:
+        datasets: configs of datasets with the same ``skeleton``, each with the steps of its own as ``pipeline``.
+        skeleton: theirs.
+        kwargs: of CombinedDataset: ``pipeline``, the steps they share, and ``sample_ratio_factor``, by which share of
+            each dataset an epoch takes.
+    """
+
+    def __init__(self, datasets: list[dict], skeleton: Skeleton | str = OPENPOSE18, **kwargs: object) -> None:
+        self.skeleton = get_skeleton(skeleton)
+        super().__init__(metainfo=self.skeleton.metainfo(), datasets=datasets, **kwargs)
