@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .skeletons import Skeleton
+from .skeletons import FACE70, HAND21, Skeleton
+
+PARTS = dict(hand_left=HAND21, hand_right=HAND21, face=FACE70)
+"""What else than the body may be found of a person, by OpenPose's names, and its keypoints."""
 
 
 def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
@@ -41,6 +44,8 @@ class People:
         heatmaps: (K, h, w) or, of affinity fields, (K + 1, h, w) with the background last; None unless asked for.
         pafs: (2 L, h, w), x and y of a limb in turn; None unless asked for.
         image_to_map: (2, 3), from the image's pixels to the cells of the maps; None without them.
+        parts: by the names of :data:`PARTS`, (P, K, 3) float32 of x, y and score of each hand's or face's keypoints;
+            zeros for a person of whom none was found. Empty unless asked for.
         path: the image's or the video's file, camera index or URL; empty for an array.
         frame_number: of a video's frame, from 0; None for an image.
     """
@@ -57,6 +62,7 @@ class People:
     heatmaps: np.ndarray | None = None
     pafs: np.ndarray | None = None
     image_to_map: np.ndarray | None = None
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
     path: str = ''
     frame_number: int | None = None
 

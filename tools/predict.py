@@ -10,7 +10,8 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
 
 _WHOLE, _DETECTOR = 'image', 'detector'
 _OUTPUTS = (
@@ -42,7 +43,9 @@ def parse_args() -> argparse.Namespace:
     output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the images')
     output.add_argument('--write_maps', metavar='DIR', help='the heatmaps and fields as numpy arrays (.npz)')
     output.add_argument(
-        '--model_pose', choices=('COCO', 'BODY_25'), default='COCO', help='keypoints in the JSON (default: %(default)s)'
+        '--model_pose',
+        choices=('COCO', 'BODY_25', 'MPI'),
+        help="keypoints in the JSON (default: the network's own, COCO where they are none of these)",
     )
     output.add_argument(
         '--keypoint_scale',
@@ -83,6 +86,16 @@ def parse_args() -> argparse.Namespace:
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings that override the config'
     )
 
+    others = parser.add_argument_group('hands and faces')
+    for part, plural in (('hand', 'hands'), ('face', 'faces')):
+        others.add_argument(f'--{part}', action='store_true', help=f'find the {plural} of everybody, too')
+        others.add_argument(
+            f'--{part}_model',
+            nargs=2,
+            metavar=('CONFIG', 'CHECKPOINT'),
+            help=f"their network (default: OpenPose's, {part}.pth beside the body's checkpoint)",
+        )
+
     video = parser.add_argument_group('videos and folders')
     video.add_argument('--frame_first', type=int, default=0, metavar='N', help='from this frame on, counted from 0')
     video.add_argument('--frame_last', type=int, metavar='N', help='to this frame')
@@ -97,6 +110,9 @@ def parse_args() -> argparse.Namespace:
         parser.error(f'--detector_weights needs --boxes {_DETECTOR}')
     if args.part_candidates and not args.write_json:
         parser.error('--part_candidates needs --write_json')
+    for part in ('hand', 'face'):
+        if getattr(args, f'{part}_model') and not getattr(args, part):
+            parser.error(f'--{part}_model needs --{part}')
     return args
 
 
@@ -153,8 +169,30 @@ def predict(args: argparse.Namespace, unreadable: list) -> int:
         number_people_max=args.number_people_max,
         maps=bool(args.write_heatmaps or args.write_maps),
         candidates=args.part_candidates,
+        hand=_part('hand', args),
+        face=_part('face', args),
     )
     return run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing)
+
+
+def _part(part: str, args: argparse.Namespace):
+    from custom_modules.errors import UserError
+    from custom_modules.inference.hands_and_faces import PartNetwork
+
+    if not getattr(args, part):
+        return None
+    config, checkpoint = (
+        REPOSITORY / f'configs/openpose_{part}_released.py',
+        Path(args.checkpoint).parent / f'{part}.pth',
+    )
+    if getattr(args, f'{part}_model'):
+        config, checkpoint = getattr(args, f'{part}_model')
+    elif not checkpoint.is_file():
+        raise UserError(
+            f"--{part}: {checkpoint} does not exist; tools/convert_weights.py makes it of OpenPose's models, or name "
+            f'another network with --{part}_model CONFIG CHECKPOINT'
+        )
+    return PartNetwork(part, config, checkpoint, args.device)
 
 
 def _boxes(args: argparse.Namespace):
@@ -180,14 +218,15 @@ def _writers(args: argparse.Namespace, frames, predictor) -> list:
     if args.write_video:
         writers.append(images.RenderedVideo(args.write_video, frames.fps, args.render_threshold))
     if args.write_json:
-        layout = dict(COCO='coco18', BODY_25='body25')[args.model_pose]
+        own = dict(body_25='BODY_25', mpi='MPI').get(predictor.skeleton.name, 'COCO')
+        layout = dict(COCO='coco18', BODY_25='body25', MPI='mpi15')[args.model_pose or own]
         writers.append(
             openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
         )
     if args.write_coco_json:
         writers.append(coco_json.CocoResults(args.write_coco_json))
     if args.write_csv:
-        writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton))
+        writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton, predictor.parts))
     if args.write_heatmaps:
         writers.append(maps.MapImages(args.write_heatmaps))
     if args.write_maps:

@@ -13,7 +13,6 @@ from mmengine.dataset import Compose, pseudo_collate
 from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models import BottomupPoseEstimator
-from mmpose.registry import TRANSFORMS
 from mmpose.structures import PoseDataSample
 
 from ..configuration.loading import load_config
@@ -25,10 +24,9 @@ from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
 from .boxes import full_image
 from .frames import Frame
-from .model import load_model
+from .hands_and_faces import PartNetwork
+from .model import load_model, pick_device, steps_after_loading
 
-# Images are there already.
-_LOADING = ('LoadIntactImage', 'LoadImage')
 # What OpenPose's flag of this name changes, as far as our decoders have it.
 _MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
 
@@ -57,11 +55,13 @@ class Predictor:
         number_people_max: keep only so many people an image, those with the best scores.
         maps: also return the network's maps; only for bottom-up networks.
         candidates: also return all peaks of each keypoint; only for bottom-up networks.
+        hand, face: networks that look at everybody's hands and faces, see :attr:`People.parts`.
 
     Attributes:
         bottom_up: whether the network finds several people by itself.
         skeleton: of the people.
         net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
+        parts: the keys of :attr:`People.parts`.
 
     Raises:
         UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
@@ -83,10 +83,12 @@ class Predictor:
         number_people_max: int | None = None,
         maps: bool = False,
         candidates: bool = False,
+        hand: PartNetwork | None = None,
+        face: PartNetwork | None = None,
     ) -> None:
         cfg = load_config(config, options)
         init_default_scope(cfg.get('default_scope', 'mmpose'))
-        self._model = load_model(cfg, checkpoint).to(_device(device)).eval()
+        self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
         self.bottom_up = isinstance(self._model, BottomupPoseEstimator)
         bottom_up_only = dict(
             net_resolution=net_resolution is not None,
@@ -103,7 +105,7 @@ class Predictor:
         dataset = cfg.test_dataloader.dataset
         self.skeleton = find_skeleton(self._model, cfg)
         self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
-        steps = _pipeline(dataset.pipeline, net_resolution)
+        steps = steps_after_loading(dataset.pipeline, net_resolution)
         self._transform = Compose(steps)
         resizing = [step for step in steps if isinstance(step, ResizeToHeight)]
         self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
@@ -113,6 +115,10 @@ class Predictor:
             codec = self._model.head.decoder
             lower = {name: min(value, getattr(codec.settings, name)) for name, value in _MAXIMIZED.items()}
             codec.settings = replace(codec.settings, **lower)
+        self._part_networks = [network for network in (hand, face) if network is not None]
+        for network in self._part_networks:
+            network.check(self.skeleton)
+        self.parts = tuple(name for network in self._part_networks for name in network.names)
         self._maps, self._candidates = maps, candidates
         if maps or candidates:
             self._model.test_cfg['output_maps'] = True
@@ -171,10 +177,13 @@ class Predictor:
         for start in range(0, len(samples), self._batch_size):
             with torch.inference_mode():
                 results += self._model.test_step(pseudo_collate(samples[start : start + self._batch_size]))
-        position = 0
+        position, found = 0, []
         for frame, own in waiting:
-            yield frame, self._people(frame, results[position : position + len(own)])
+            found.append((frame, self._people(frame, results[position : position + len(own)])))
             position += len(own)
+        for network in self._part_networks:
+            network.add_to([frame.image for frame, _ in found], [people for _, people in found])
+        yield from found
 
     def _people(self, frame: Frame, results: list[PoseDataSample]) -> People:
         count = len(self.skeleton.keypoints)
@@ -217,30 +226,6 @@ class Predictor:
             people.heatmaps, people.pafs = heatmaps, pafs
             size = heatmaps.shape[:0:-1]
             people.image_to_map = image_to_map_matrix(result.input_size, result.input_scale, result.input_center, size)
-
-
-def _device(given: str | torch.device | None) -> torch.device:
-    try:
-        device = torch.device(given or ('cuda' if torch.cuda.is_available() else 'cpu'))
-        torch.empty(0, device=device)
-    except (AssertionError, RuntimeError) as error:  # the first from builds without CUDA
-        reason = str(error).splitlines()[0]
-        raise UserError(f"device {given} cannot be used ({reason}); give 'cpu', or leave it out") from error
-    return device
-
-
-def _pipeline(pipeline: Sequence[dict], net_resolution: tuple[int, int] | None) -> list:
-    """The steps after loading, with another resolution."""
-    steps = []
-    for step in pipeline:
-        kind = TRANSFORMS.get(step['type']) if isinstance(step['type'], str) else step['type']
-        if kind.__name__ in _LOADING:
-            continue
-        if kind is ResizeToHeight and net_resolution is not None:
-            width, height = (None if size == -1 else size for size in net_resolution)
-            step = dict(step, width=width, height=height)
-        steps.append(TRANSFORMS.build(step))
-    return steps
 
 
 def _scales(number: int, gap: float) -> tuple[float, ...]:

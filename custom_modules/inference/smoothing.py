@@ -46,21 +46,24 @@ class OneEuroSmoother:
         self._last: _State | None = None
 
     def __call__(self, people: People) -> People:
-        """The same people with filtered keypoints; missing keypoints stay as they are.
+        """The same people with filtered keypoints, their hands' and faces' too; missing keypoints stay as they are.
 
         Raises:
             ValueError: when the people have no ``track_ids``.
         """
         if people.track_ids is None:
             raise ValueError('only tracked people can be smoothed: give them track_ids with a Tracker')
-        raw, found = people.keypoints.astype(np.float64), people.keypoint_scores > 0
+        body = np.dstack([people.keypoints, people.keypoint_scores])
+        together = np.concatenate([body, *people.parts.values()], axis=1)
+        raw, found = together[..., :2].astype(np.float64), together[..., 2] > 0
+        sizes = extents(people.keypoints, people.keypoint_scores > 0).max(axis=1).astype(np.float64)
         smooth, speeds = raw.copy(), np.zeros_like(raw)
         if self._last is not None:
             rows = np.array([self._last.rows.get(track, -1) for track in people.track_ids.tolist()], dtype=int)
             old = np.flatnonzero(rows >= 0)
             person, keypoint = np.nonzero(found[old] & self._last.found[rows[old]])
             before, now = (rows[old[person]], keypoint), (old[person], keypoint)
-            size = extents(raw, found).max(axis=1)[now[0], None]
+            size = sizes[now[0], None]
             moved = raw[now] - self._last.keypoints[before]
             # A single keypoint has no size; it only ever rests.
             speed = np.divide(moved * self.fps, size, out=np.zeros_like(moved), where=size > 0)
@@ -70,7 +73,15 @@ class OneEuroSmoother:
             smooth[now] = self._last.keypoints[before] + _share(cutoff, self.fps) * moved
         rows = {track: row for row, track in enumerate(people.track_ids.tolist())}
         self._last = _State(rows, smooth, speeds, found)
-        return replace(people, keypoints=smooth.astype(people.keypoints.dtype))
+        together[..., :2] = smooth
+        body, *others = np.split(together, self._ends(people), axis=1)
+        parts = dict(zip(people.parts, others, strict=True))
+        return replace(people, keypoints=body[..., :2].astype(people.keypoints.dtype), parts=parts)
+
+    def _ends(self, people: People) -> np.ndarray:
+        """Where the body ends and each part but the last, in an array of all keypoints."""
+        widths = [people.keypoints.shape[1], *(part.shape[1] for part in people.parts.values())]
+        return np.cumsum(widths)[:-1]
 
 
 def _share(cutoff: float | np.ndarray, fps: float) -> float | np.ndarray:

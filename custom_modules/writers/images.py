@@ -11,15 +11,21 @@ import numpy as np
 
 from ..errors import make_folder
 from ..files import write_whole
-from ..people import People
+from ..people import PARTS, People
 from ..video import Video
 from ..visualization.people_and_maps import draw_people
 from .video import VideoFile
 
+# OpenPose's own, higher than the body's: a maximum is there in every map.
+_PART_THRESHOLDS = dict(hand_left=0.2, hand_right=0.2, face=0.4)
+
 
 def draw(image: np.ndarray, people: People, threshold: float) -> np.ndarray:
-    """A copy of the image (H, W, 3) with the people and, where they are tracked, their ids."""
+    """A copy of the image (H, W, 3) with the people, their hands and faces and, where they are tracked, their ids."""
     canvas = draw_people(image, people.keypoints, people.keypoint_scores, people.skeleton, threshold)
+    for name, part in people.parts.items():
+        lowest = max(threshold, _PART_THRESHOLDS[name])
+        canvas = draw_people(canvas, part[..., :2], part[..., 2], PARTS[name], lowest)
     if people.track_ids is not None:
         for keypoints, scores, number in zip(people.keypoints, people.keypoint_scores, people.track_ids, strict=True):
             if not (scores > 0).any():

@@ -15,15 +15,15 @@ import numpy as np
 from ..errors import UserError, make_folder
 from ..files import six_digits, write_whole
 from ..people import People
-from ..skeletons import BODY25, OPENPOSE18, Skeleton, convert_keypoints
+from ..skeletons import BODY25, MPI15, OPENPOSE18, Skeleton, convert_keypoints
 
-LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25)
-"""OpenPose's models by the order of their keypoints: COCO and BODY_25."""
+LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25, mpi15=MPI15)
+"""OpenPose's models by the order of their keypoints: COCO, BODY_25 and MPI."""
 
 KEYPOINT_SCALES = (0, 1, 2, 3, 4)
 
-# Of a body without face, hands and a second camera.
-_ALWAYS_EMPTY = (
+# The fields beside the body's. Only those of hands and a face that were looked for are filled.
+_OTHERS = (
     'face_keypoints_2d', 'hand_left_keypoints_2d', 'hand_right_keypoints_2d',
     'pose_keypoints_3d', 'face_keypoints_3d', 'hand_left_keypoints_3d', 'hand_right_keypoints_3d',
 )  # fmt: skip
@@ -77,7 +77,7 @@ def openpose_people(
     ``part_candidates`` are there where ``people`` has candidates.
 
     Args:
-        layout: ``coco18`` or ``body25``, the order of the keypoints.
+        layout: ``coco18``, ``body25`` or ``mpi15``, the order of the keypoints.
         keypoint_scale, net_size: see :func:`scale_keypoints`.
 
     Raises:
@@ -91,8 +91,10 @@ def openpose_people(
 
     ids = np.full(len(people), _NOBODY_TRACKED) if people.track_ids is None else people.track_ids
     persons = [
-        dict(person_id=[int(number)], pose_keypoints_2d=numbers(keypoints)) | {name: [] for name in _ALWAYS_EMPTY}
-        for number, keypoints in zip(ids, converted_people(people, target), strict=True)
+        dict(person_id=[int(number)], pose_keypoints_2d=numbers(keypoints))
+        | {name: [] for name in _OTHERS}
+        | {f'{name}_keypoints_2d': numbers(_finite(tables[person])) for name, tables in people.parts.items()}
+        for person, (number, keypoints) in enumerate(zip(ids, converted_people(people, target), strict=True))
     ]
     contents = dict(version=1.3, people=persons)
     if people.candidates is not None:
@@ -153,6 +155,11 @@ def converted_people(people: People, target: Skeleton) -> np.ndarray:
     known = np.isfinite(people.keypoints).all(axis=-1) & np.isfinite(people.keypoint_scores)
     scores = np.where(known, people.keypoint_scores, 0).clip(min=0)
     return np.dstack(convert_keypoints(people.keypoints, scores, source, target))
+
+
+def _finite(keypoints: np.ndarray) -> np.ndarray:
+    """(..., 3) with zeros where x, y or the score is no number, which JSON does not have."""
+    return np.where(np.isfinite(keypoints).all(axis=-1, keepdims=True), keypoints, 0)
 
 
 def _check(layout: str, keypoint_scale: int, net_size: tuple[int, int] | None) -> None:

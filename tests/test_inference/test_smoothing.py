@@ -161,3 +161,21 @@ def test_people_without_tracks() -> None:
     people = crowd(walk(1)[0], [0])
     with pytest.raises(ValueError, match='only tracked people'):
         OneEuroSmoother(FPS)(replace(people, track_ids=None))
+
+
+def test_hands_are_smoothed_like_the_body() -> None:
+    """A hand whose keypoints move as the body's do is filtered as these are, by the body's size."""
+    positions = walk(30, noise=4.0)
+    alone, whole = OneEuroSmoother(30), OneEuroSmoother(30)
+    for keypoints in positions:
+        body = alone(crowd(keypoints, [0]))
+        people = crowd(keypoints, [0])
+        scores = np.ones((1, 18, 1), np.float32)
+        hand = np.concatenate([keypoints, scores], axis=-1).astype(np.float32)
+        people.parts = dict(hand_left=hand.copy(), face=np.zeros((1, 70, 3), np.float32))
+        smooth = whole(people)
+        np.testing.assert_allclose(smooth.keypoints, body.keypoints, atol=1e-4)
+        np.testing.assert_allclose(smooth.parts['hand_left'][..., :2], body.keypoints, atol=1e-3)
+        assert (smooth.parts['hand_left'][..., 2] == 1).all()
+        assert not smooth.parts['face'].any()
+    np.testing.assert_array_equal(people.parts['hand_left'], hand)

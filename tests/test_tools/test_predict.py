@@ -189,3 +189,11 @@ def test_interrupted_files_are_whole(folder: Path, tmp_path: Path) -> None:
         json.loads(path.read_text())
     assert len(json.loads((tmp_path / 'o/coco.json').read_text())) == len(files)
     assert cv2.VideoCapture(str(tmp_path / 'o/long_rendered.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == len(files)
+
+
+def test_hands_without_their_network_are_explained(folder: Path, tmp_path: Path) -> None:
+    said = predict(folder, 'openpose', 'images', '--write_json', tmp_path / 'j', '--hand', status=2)
+    message = only_error(said.stderr)
+    assert f'--hand: {folder / "hand.pth"} does not exist' in message
+    assert '--hand_model CONFIG CHECKPOINT' in message
+    assert not (tmp_path / 'j').exists()

@@ -68,3 +68,14 @@ def test_ctrl_c_leaves_whole_rows(tmp_path: Path) -> None:
         raise KeyboardInterrupt
     assert len(read(tmp_path / 'people.csv')) == 3
     assert [file.name for file in tmp_path.iterdir()] == ['people.csv']
+
+
+def test_hands_and_faces_have_columns_of_their_own(tmp_path: Path) -> None:
+    people = flic_people(2, 'a')
+    people.parts = dict(hand_right=np.random.default_rng(0).uniform(0, 480, (2, 21, 3)).astype(np.float32))
+    with CsvTable(tmp_path / 'people.csv', FLIC10, parts=('hand_right',)) as table:
+        table.write(people, None)
+    for row, hand in zip(read(tmp_path / 'people.csv'), people.parts['hand_right'], strict=True):
+        assert len(row) == 7 + 3 * (10 + 21)
+        found = [float(row[f'hand_right_little_4_{column}']) for column in ('x', 'y', 'score')]
+        np.testing.assert_allclose(found, hand[20], rtol=1e-5)

@@ -53,3 +53,16 @@ def test_every_video_gets_one_of_its_own(tmp_path: Path) -> None:
     for name in ('x', 'y'):
         video = cv2.VideoCapture(str(tmp_path / f'out/{name}_rendered.mp4'))
         assert (video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)) == (3, 8)
+
+
+def test_hands_are_drawn_where_they_are_certain() -> None:
+    image = np.full((240, 320, 3), 100, np.uint8)
+    hand = np.zeros((2, 21, 3), np.float32)
+    hand[:, :, :2] = np.random.default_rng(0).uniform((200, 150), (290, 220), (2, 21, 2))
+    hand[0, :, 2] = 0.5
+    hand[1, :, 2] = 0.1
+    plain = draw(image, people(), 0.05)
+    changed = (draw(image, people(parts=dict(hand_left=hand)), 0.05) != plain).any(axis=-1)
+    assert changed[150:221, 200:291].any()
+    only_doubtful = dict(hand_left=np.stack([hand[1], hand[1]]))
+    np.testing.assert_array_equal(draw(image, people(parts=only_doubtful), 0.05), plain)

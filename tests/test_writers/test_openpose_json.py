@@ -233,3 +233,28 @@ class TestFiles:
             (tmp_path / 'json').rmdir()
             with pytest.raises(UserError, match=r'cannot write .*street_keypoints\.json \(No such file'):
                 writer.write(some_people(COCO17))
+
+
+def test_hands_and_a_face_fill_their_fields_and_no_others() -> None:
+    people = some_people(OPENPOSE18)
+    rng = np.random.default_rng(0)
+    hand = rng.uniform(1, 90, (2, 21, 3)).astype(np.float32)
+    hand[1] = 0
+    hand[0, 3] = (np.nan, 2, 1)
+    people.parts = dict(hand_left=hand, face=rng.uniform(1, 90, (2, 70, 3)).astype(np.float32))
+    persons = openpose_people(people)['people']
+    assert list(persons[0]) == list(openpose_people(some_people(OPENPOSE18))['people'][0])
+    for person, found in zip(persons, hand, strict=True):
+        assert len(person['face_keypoints_2d']) == 3 * 70
+        assert person['hand_right_keypoints_2d'] == person['face_keypoints_3d'] == []
+        table = np.array(person['hand_left_keypoints_2d']).reshape(21, 3)
+        np.testing.assert_allclose(table, np.where(np.isfinite(found).all(axis=1, keepdims=True), found, 0), rtol=1e-5)
+    scaled = openpose_people(people, keypoint_scale=3)['people'][0]['hand_left_keypoints_2d']
+    np.testing.assert_allclose(scaled[0], hand[0, 0, 0] / (people.image_size[0] - 1), rtol=1e-5)
+
+
+def test_mpi_is_a_layout_too() -> None:
+    (person, *_) = openpose_people(some_people(OPENPOSE18), 'mpi15')['people']
+    assert len(person['pose_keypoints_2d']) == 3 * 15
+    assert person['pose_keypoints_2d'][:3] == [0, 0, 0]  # the top of the head
+    assert any(person['pose_keypoints_2d'][3:6])
