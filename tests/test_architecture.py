@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import functools
 from pathlib import Path
 
 import pytest
@@ -23,17 +23,27 @@ def modules() -> list[Path]:
     return [path for path in sorted(LIBRARY.rglob('*.py')) if path != LIBRARY / '__init__.py']
 
 
-def imported(path: Path) -> Iterator[str]:
-    """The dotted name of every module that a file imports, anywhere in it."""
+@functools.cache
+def imported(path: Path) -> tuple[str, ...]:
+    """The dotted name of every module that a file imports when it runs, anywhere in it."""
     package = path.relative_to(REPOSITORY).parent.parts
-    for node in ast.walk(ast.parse(path.read_text())):
+    names: list[str] = []
+    tree = ast.parse(path.read_text())
+    # Types alone make no circle.
+    hints = {id(child) for node in ast.walk(tree) if _is_type_checking(node) for child in ast.walk(node)}
+    for node in (node for node in ast.walk(tree) if id(node) not in hints):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             above = '.'.join(package[: len(package) - node.level + 1]) if node.level else ''
             base = '.'.join(filter(None, (above, node.module)))
             # `from .. import skeletons` names a module too.
-            yield from (f'{base}.{alias.name}' for alias in node.names)
+            names += [f'{base}.{alias.name}' for alias in node.names]
+    return tuple(names)
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == 'TYPE_CHECKING'
 
 
 def floor(name: str) -> str:

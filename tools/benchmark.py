@@ -17,6 +17,7 @@ WHAT = {
     'targets': 'making the heatmaps and affinity fields of one 368 x 368 sample',
     'decode': 'from ideal maps (46 x 82 cells, 656 x 368 pixels) to people in pixels; and how many are found whole',
     'loader': "every step of a config's training pipeline in one process, on the config's own images",
+    'batches': "what a config's training batches cost the main process, however many processes make them",
     'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
     'predict': 'a test image of a config: reading, network, decoding, one at a time',
 }
@@ -47,11 +48,16 @@ def parse_args() -> argparse.Namespace:
             command.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
         if name == 'decode':
             command.add_argument('--apart', action='store_true', help='people who do not overlap')
+        if name == 'batches':
+            command.add_argument('--workers', type=int, default=2, metavar='N', help='processes (default: %(default)s)')
+            command.add_argument('--batch-size', type=int, default=64, metavar='N', help='(default: %(default)s)')
         if name == 'step':
             command.add_argument('--amp', action='store_true', help='in mixed precision')
         if name == 'predict':
             command.add_argument('--checkpoint', help='a .pth file; random weights without it')
-        command.add_argument('--repeats', type=int, default=dict(loader=300, step=10).get(name, 50), metavar='N')
+        command.add_argument(
+            '--repeats', type=int, default=dict(loader=300, batches=20, step=10).get(name, 50), metavar='N'
+        )
         command.add_argument('--seed', type=int, default=0)
         command.add_argument(
             '--threads', type=int, default=0 if name in ('step', 'predict') else 1, metavar='N', help='0 for all cores'
@@ -99,6 +105,9 @@ def measure(args: argparse.Namespace) -> list[dict]:
     cfg = load_config(args.config, args.cfg_options)
     if args.command == 'loader':
         return speed.measure_loader(cfg, args.repeats, args.seed)
+    if args.command == 'batches':
+        cfg.train_dataloader.batch_size = args.batch_size
+        return speed.measure_batches(cfg, args.repeats, args.workers)
     if args.command == 'step':
         set_precision(cfg, args.amp)
         return speed.measure_step(cfg, args.repeats)

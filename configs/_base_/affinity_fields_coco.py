@@ -5,11 +5,17 @@ import os
 from mmengine.dataset import DefaultSampler, InfiniteSampler
 from mmengine.runner import TestLoop, ValLoop
 from mmpose.datasets.transforms import GenerateTarget, PackPoseInputs
-from mmpose.models import PoseDataPreprocessor
 
 from custom_modules.codecs import PartAffinityField
-from custom_modules.datasets import BottomUpCocoDataset, CropAroundPerson, LoadIntactImage, ResizeToHeight
+from custom_modules.datasets import (
+    BottomUpCocoDataset,
+    CropAroundPerson,
+    LoadIntactImage,
+    ResizeToHeight,
+    target_batch_collate,
+)
 from custom_modules.metrics import BodyCocoMetric
+from custom_modules.models import BatchDataPreprocessor
 
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/coco/'
 del os  # a module cannot be dumped with the config
@@ -35,6 +41,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type=InfiniteSampler, shuffle=True),
+    collate_fn=dict(type=target_batch_collate),
     dataset=dict(
         type=BottomUpCocoDataset,
         data_root=data_root,
@@ -65,7 +72,7 @@ test_cfg = dict(type=TestLoop)
 
 # RGB with ImageNet's mean and deviation, as torchvision's weights expect.
 data_preprocessor = dict(
-    type=PoseDataPreprocessor,
+    type=BatchDataPreprocessor,
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
     bgr_to_rgb=True,

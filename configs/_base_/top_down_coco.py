@@ -19,11 +19,11 @@ from mmpose.datasets.transforms import (
     TopdownAffine,
 )
 from mmpose.evaluation import CocoMetric
-from mmpose.models import PoseDataPreprocessor
 from torch.optim import Adam
 
-from custom_modules.datasets import LoadIntactImage, TopDownCocoDataset
+from custom_modules.datasets import LoadIntactImage, TopDownCocoDataset, target_batch_collate
 from custom_modules.engine import GuardedOptimWrapper, PredictionCheckHook
+from custom_modules.models import BatchDataPreprocessor
 
 with read_base():
     from .runtime import *
@@ -64,6 +64,7 @@ train_dataloader = dict(
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=True),
+    collate_fn=dict(type=target_batch_collate),
     dataset=dict(
         type=TopDownCocoDataset,
         data_root=data_root,
@@ -100,7 +101,7 @@ test_cfg = dict(type=TestLoop)
 
 # RGB with ImageNet's mean and deviation, as torchvision's weights expect.
 data_preprocessor = dict(
-    type=PoseDataPreprocessor,
+    type=BatchDataPreprocessor,
     mean=[123.675, 116.28, 103.53],
     std=[58.395, 57.12, 57.375],
     bgr_to_rgb=True,

@@ -12,6 +12,7 @@ from statistics import median
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.runner import Runner, load_checkpoint
 from mmpose.registry import DATASETS, MODELS
@@ -154,6 +155,36 @@ def measure_loader(cfg: Config, samples: int, seed: int) -> Rows:
     rows = [dict(step=name, ms=1e3 * float(np.mean(values[10:]))) for name, values in times.items()]
     total = sum(row['ms'] for row in rows)
     return [*rows, dict(step='all', ms=total), {'step': 'samples/s a core', 'ms': 1e3 / total}]
+
+
+def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
+    """CPU milliseconds that a batch costs the main process, images on the device included, and images a second.
+
+    Batches as the config's loader makes them, and as lists of samples.
+    """
+    rows = []
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    for collate in (cfg.train_dataloader.get('collate_fn', dict(type=pseudo_collate)), dict(type=pseudo_collate)):
+        loader = dict(cfg.train_dataloader, collate_fn=collate, num_workers=workers, persistent_workers=False)
+        with explained_config_errors(cfg):
+            iterator = iter(Runner.build_dataloader(loader))
+            preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
+        # The first batches were made ahead.
+        for _ in range(2 * workers + 1):
+            next(iterator)
+        used, started = time.process_time(), time.perf_counter()
+        for _ in range(batches):
+            batch = preprocessor.cast_data(next(iterator))
+        name = collate['type'] if isinstance(collate['type'], str) else collate['type'].__name__
+        seconds = time.perf_counter() - started
+        rows.append(
+            {
+                'collate_fn': name,
+                'main process, ms a batch': 1e3 * (time.process_time() - used) / batches,
+                'images/s': batches * len(batch['inputs']) / seconds,
+            }
+        )
+    return rows
 
 
 def measure_step(cfg: Config, repeats: int) -> Rows:

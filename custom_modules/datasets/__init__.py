@@ -1,3 +1,4 @@
+from .batches import TargetBatch, target_batch_collate
 from .coco import BottomUpCocoDataset
 from .combined import BottomUpPeopleDataset, CombinedSkeletonDataset
 from .flic import FlicDataset
@@ -9,5 +10,5 @@ from .transforms import CropAroundPerson, IgnoreOutsidePeople, LoadIntactImage, 
 __all__ = [
     'BottomUpCocoDataset', 'BottomUpPeopleDataset', 'CombinedSkeletonDataset', 'CropAroundPerson', 'FlicDataset',
     'HandOrFaceDataset', 'IgnoreOutsidePeople', 'LoadIntactImage', 'LspDataset', 'MirrorLeftHand', 'ResizeToHeight',
-    'TopDownCocoDataset',
+    'TargetBatch', 'TopDownCocoDataset', 'target_batch_collate',
 ]  # fmt: skip

@@ -6,14 +6,16 @@ g at input pixel s * g + s / 2 - 0.5, heatmaps and affinity fields alike. "Cells
 
 from .assembly import assemble_people, complete_people
 from .batched import decode_batch
+from .batched_targets import annotated_channels, batched_fields, batched_heatmaps
 from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, image_to_map_matrix, pixels_to_cells
 from .peaks import Peaks, find_peaks
-from .targets import affinity_fields, annotated_channels, gaussian_heatmaps
+from .targets import affinity_fields, gaussian_heatmaps
 
 __all__ = [
     'DECODERS', 'Candidates', 'Connections', 'DecodeSettings', 'Peaks', 'affinity_fields', 'annotated_channels',
-    'assemble_people', 'cells_to_pixels', 'complete_people', 'decode_batch', 'decode_people', 'find_peaks', 'flip_maps',
-    'gaussian_heatmaps', 'image_to_map_matrix', 'match_one_to_one', 'part_candidates', 'pixels_to_cells', 'score_limbs',
+    'assemble_people', 'batched_fields', 'batched_heatmaps', 'cells_to_pixels', 'complete_people', 'decode_batch',
+    'decode_people', 'find_peaks', 'flip_maps', 'gaussian_heatmaps', 'image_to_map_matrix', 'match_one_to_one',
+    'part_candidates', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip

@@ -16,10 +16,10 @@ from .maps import pixels_to_cells
 
 # Where the paper's Gaussian is taken as zero (4.8 sigma), and where the released code cuts it (its exponent 4.6052, 3
 # sigma).
-_PAPER_FLOOR = 1e-5
-_RELEASED_FLOOR = 1e-2
+PAPER_FLOOR = 1e-5
+RELEASED_FLOOR = 1e-2
 # Keypoints farther away than this many cells, or nowhere at all, leave no trace and would overflow integers.
-_FAR = 1e6
+FAR = 1e6
 # Cells on an edge are looked at even if the edge was computed a little short.
 _ROUNDING = 1e-6
 
@@ -49,33 +49,14 @@ def gaussian_heatmaps(
     width, height = size
     maps = np.zeros((keypoints.shape[1] + 1, height, width), dtype=np.float32)
     centers = pixels_to_cells(np.asarray(keypoints, dtype=np.float64), stride)
-    floor = _RELEASED_FLOOR if released else _PAPER_FLOOR
+    floor = RELEASED_FLOOR if released else PAPER_FLOOR
     _draw_gaussians(maps, centers, _present(centers, visible), 0.5 * (stride / sigma) ** 2, -np.log(floor), released)
     maps[-1] = 1 - maps[:-1].max(axis=0, initial=0)
     return maps
 
 
-def annotated_channels(annotated: np.ndarray, limbs: Sequence[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
-    """Which channels of the targets are true for an image whose data set annotates only some keypoints.
-
-    A limb counts where both its ends do, the background where all keypoints do: where nobody labels a keypoint, the
-    background at it is not known either.
-
-    Args:
-        annotated: (..., K) bool, whether the image's data set labels the keypoint at all.
-        limbs: L pairs of keypoint indices.
-
-    Returns:
-        (..., K + 1) and (..., 2 L) bool, in the order of :func:`gaussian_heatmaps` and :func:`affinity_fields`.
-    """
-    starts, ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2).T
-    background = annotated.all(axis=-1, keepdims=True)
-    fields = annotated[..., starts] & annotated[..., ends]
-    return np.concatenate([annotated, background], axis=-1), fields.repeat(2, axis=-1)
-
-
 def _present(cells: np.ndarray, visible: np.ndarray) -> np.ndarray:
-    return (visible > 0) & (np.abs(cells) < _FAR).all(axis=-1)
+    return (visible > 0) & (np.abs(cells) < FAR).all(axis=-1)
 
 
 @compiled

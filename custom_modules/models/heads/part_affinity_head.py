@@ -11,6 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import nn
 
+from ...datasets.batches import TargetBatch
 from ...paf import annotated_channels
 from ...skeletons import Skeleton
 
@@ -75,15 +76,19 @@ class PartAffinityHead(BaseHead):
     def loss(
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, train_cfg: ConfigDict | None = None
     ) -> dict:
-        """``loss_paf_1``, ``loss_heatmap_1``, ``loss_paf_2``, ... of all stages, from the samples' ``gt_fields``:
-        ``pafs`` (2 L, H, W), ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is
-        known. A sample's ``annotated_keypoints`` (K,) bool, where it has them, are those that its data set labels; the
-        channels of the others, see :func:`~custom_modules.paf.annotated_channels`, cost nothing.
+        """``loss_paf_1``, ``loss_heatmap_1``, ``loss_paf_2``, ... of all stages.
+
+        Args:
+            feats: as for :meth:`forward`.
+            batch_data_samples: samples, or the :class:`~custom_modules.datasets.batches.TargetBatch` of them, with
+                ``pafs`` (2 L, H, W) and ``heatmaps`` (K + 1, H, W), or what the codec's ``on_device`` leaves in their
+                place, and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is known. ``annotated_keypoints``
+                (K,) bool, where they have it, are those that a sample's data set labels; the channels of the others,
+                see :func:`~custom_modules.paf.annotated_channels`, cost nothing.
         """
-        fields = [sample.gt_fields for sample in batch_data_samples]
-        target_pafs = torch.stack([field.pafs for field in fields])
-        target_heatmaps = torch.stack([field.heatmaps for field in fields])
-        heatmap_mask, paf_mask = self._masks(batch_data_samples, target_heatmaps)
+        batch = TargetBatch.of(batch_data_samples)
+        target_heatmaps, target_pafs = self._targets(batch)
+        heatmap_mask, paf_mask = self._masks(batch)
         losses = {}
         kinds = (
             ('paf', self.loss_module, target_pafs, paf_mask),
@@ -96,17 +101,19 @@ class PartAffinityHead(BaseHead):
                     losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
         return losses
 
-    def _masks(self, samples: SampleList, like: torch.Tensor) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    def _targets(self, batch: TargetBatch) -> Maps:
+        """Heatmaps (B, K + 1, H, W) and fields (B, 2 L, H, W), made here if the loader has not."""
+        if 'heatmaps' in batch:
+            return batch.heatmaps, batch.pafs
+        return self.decoder.encode_batch(batch.keypoints_in_input, batch.keypoint_weights)
+
+    def _masks(self, batch: TargetBatch) -> Maps:
         """Of the heatmaps (B, 1 or K + 1, H, W) and of the fields (B, 1 or 2 L, H, W); None where all is known."""
-        masks = [None, None]
-        if 'heatmap_mask' in samples[0].gt_fields:
-            masks = [torch.stack([sample.gt_fields.heatmap_mask for sample in samples])] * 2
-        if all('annotated_keypoints' in sample for sample in samples):
-            annotated = np.stack([sample.annotated_keypoints for sample in samples])
-            if not annotated.all():
-                channels = annotated_channels(annotated, self.skeleton.limbs)
-                channels = [like.new_tensor(known, dtype=torch.float32)[..., None, None] for known in channels]
-                masks = [known if mask is None else mask * known for mask, known in zip(masks, channels, strict=True)]
+        masks = [batch.get('heatmap_mask')] * 2
+        if 'annotated_keypoints' in batch:
+            channels = annotated_channels(batch.annotated_keypoints, self.skeleton.limbs)
+            channels = [known[..., None, None].float() for known in channels]
+            masks = [known if mask is None else mask * known for mask, known in zip(masks, channels, strict=True)]
         return tuple(masks)
 
     def predict(

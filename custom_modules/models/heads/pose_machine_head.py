@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from mmengine.config import ConfigDict
 from mmpose.models.heads.base_head import BaseHead
@@ -69,8 +68,8 @@ class PoseMachineHead(BaseHead):
         """``loss_heatmap_1``, ... of all stages. Unlabelled keypoints cost nothing, nor does the background then."""
         targets = torch.stack([sample.gt_fields.heatmaps for sample in batch_data_samples])
         weights = torch.cat([sample.gt_instance_labels.keypoint_weights for sample in batch_data_samples])
-        known, _ = annotated_channels(weights.cpu().numpy() > 0, ())
-        mask = targets.new_tensor(known.astype(np.float32))[..., None, None]
+        known, _ = annotated_channels(weights > 0, ())
+        mask = known[..., None, None].float()
         return {
             f'loss_heatmap_{number}': self.loss_module(maps, targets, mask)
             for number, maps in enumerate(self.stage_maps(feats), start=1)

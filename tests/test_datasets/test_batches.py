@@ -1,0 +1,120 @@
+"""Batches made by the loader's processes are the samples' own targets, and heads learn the same from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import InstanceData, PixelData
+from mmpose.structures import PoseDataSample
+
+from custom_modules.codecs import PartAffinityField
+from custom_modules.datasets import TargetBatch, target_batch_collate
+from custom_modules.errors import UserError
+from custom_modules.models import BatchDataPreprocessor, OpenPoseHead
+from custom_modules.skeletons import OPENPOSE18
+
+DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))]
+CODEC = dict(type=PartAffinityField, input_size=(64, 48), heatmap_size=(8, 6))
+
+
+def sample(people: int, seed: int, on_device: bool = False, size: tuple[int, int] = (64, 48), **meta: object) -> dict:
+    """A packed sample of random people."""
+    rng = np.random.default_rng(seed)
+    keypoints = rng.uniform(-10, 80, (people, 18, 2)).astype(np.float32)
+    visible = (rng.random((people, 18)) < 0.7).astype(np.float32)
+    codec = PartAffinityField(input_size=(64, 48), heatmap_size=(8, 6), on_device=on_device)
+    encoded = {name: torch.as_tensor(values) for name, values in codec.encode(keypoints, visible).items()}
+    data = PoseDataSample(metainfo=meta)
+    mask = torch.as_tensor(rng.random((1, 6, 8)), dtype=torch.float32)
+    data.gt_fields = PixelData(heatmap_mask=mask)
+    if on_device:
+        data.gt_instance_labels = InstanceData(**encoded)
+    else:
+        data.gt_fields = PixelData(heatmap_mask=mask, **encoded)
+    inputs = torch.as_tensor(rng.integers(0, 256, (3, size[1], size[0])), dtype=torch.uint8)
+    return dict(inputs=inputs, data_samples=data)
+
+
+def test_targets_are_the_samples_own() -> None:
+    samples = [sample(people, seed=people) for people in (2, 0, 3)]
+    batch = target_batch_collate(samples)
+    assert batch['inputs'].dtype == torch.uint8
+    assert torch.equal(batch['inputs'], torch.stack([own['inputs'] for own in samples]))
+    for index, own in enumerate(samples):
+        for view in (batch['data_samples'][index], list(batch['data_samples'])[index]):
+            for name, tensor in own['data_samples'].gt_fields.items():
+                assert torch.equal(view.gt_fields.get(name), tensor)
+                assert torch.equal(batch['data_samples'].get(name)[index], tensor)
+
+
+def test_labels_are_padded_with_zeros() -> None:
+    samples = [sample(people, seed=people, on_device=True) for people in (2, 0, 3)]
+    batch = target_batch_collate(samples)['data_samples']
+    assert batch.keypoints_in_input.shape == (3, 3, 18, 2)
+    for index, own in enumerate(samples):
+        labels = own['data_samples'].gt_instance_labels
+        count = len(labels.keypoint_weights)
+        assert torch.equal(batch.keypoints_in_input[index, :count], labels.keypoints_in_input)
+        assert torch.equal(batch.keypoint_weights[index, :count], labels.keypoint_weights)
+        assert not batch.keypoint_weights[index, count:].any()
+
+
+@pytest.mark.parametrize('device', DEVICES)
+@pytest.mark.parametrize('annotated', [None, np.arange(18) % 3 > 0], ids=['all', 'some'])
+def test_losses_and_gradients_are_those_of_a_list_of_samples(annotated: np.ndarray | None, device: str) -> None:
+    """Also where targets are made on the device."""
+    meta = {} if annotated is None else dict(annotated_keypoints=annotated)
+    preprocessor = BatchDataPreprocessor(mean=[127.0] * 3, std=[128.0] * 3, bgr_to_rgb=True).to(device)
+    head = OpenPoseHead(in_channels=3, num_stages=2, decoder=CODEC).to(device)
+    found = {}
+    for name, collate, on_device in (
+        ('list', pseudo_collate, False),
+        ('batch', target_batch_collate, False),
+        ('on device', target_batch_collate, True),
+    ):
+        samples = [sample(people, people, on_device, **meta) for people in (2, 0, 3)]
+        data = preprocessor(collate(samples), training=True)
+        features = torch.nn.functional.avg_pool2d(data['inputs'], 8)
+        head.zero_grad()
+        losses = head.loss((features,), data['data_samples'])
+        sum(losses.values()).backward()
+        gradients = torch.cat([parameter.grad.flatten() for parameter in head.parameters()])
+        found[name] = torch.stack(list(losses.values())).detach(), gradients
+    for name in ('batch', 'on device'):
+        torch.testing.assert_close(found[name][0], found['list'][0], rtol=1e-5, atol=0)
+        torch.testing.assert_close(found[name][1], found['list'][1], rtol=1e-4, atol=1e-4)
+
+
+def test_a_worker_makes_the_same_batch() -> None:
+    samples = [sample(people, seed=people, on_device=True) for people in (2, 0, 3, 1)]
+    loader = torch.utils.data.DataLoader(samples, batch_size=4, num_workers=1, collate_fn=target_batch_collate)
+    (batch,) = loader
+    expected = target_batch_collate(samples)
+    assert torch.equal(batch['inputs'], expected['inputs'])
+    for name, tensor in expected['data_samples'].items():
+        assert torch.equal(batch['data_samples'].get(name), tensor)
+
+
+def test_a_batch_goes_to_another_device_whole() -> None:
+    batch = target_batch_collate([sample(2, seed=0, annotated_keypoints=np.arange(18) > 3)])['data_samples']
+    moved = batch.to('meta')
+    assert isinstance(moved, TargetBatch)
+    assert all(tensor.is_meta for _, tensor in moved.items())
+    assert len(moved) == 1
+
+
+def test_samples_of_two_sizes_are_refused() -> None:
+    with pytest.raises(UserError, match=r'inputs of one batch.s samples differ in size \(3 x 48 x 64, 3 x 56 x 64\)'):
+        target_batch_collate([sample(1, 0), sample(1, 1, size=(64, 56))])
+
+
+@pytest.mark.parametrize('batch', [[1, 2], dict(inputs=torch.zeros(1, 3, 8, 8), boxes=[])])
+def test_what_another_collate_function_made_is_refused(batch: object) -> None:
+    with pytest.raises(UserError, match='not a dict with inputs and data_samples: set collate_fn'):
+        BatchDataPreprocessor()(batch, training=True)
+
+
+def test_the_skeletons_channels_fit() -> None:
+    assert len(OPENPOSE18.limbs) * 2 == target_batch_collate([sample(1, 0)])['data_samples'].pafs.shape[1]
