@@ -210,8 +210,11 @@ def disconnect_processes() -> None:
 def set_precision(cfg: Config, amp: bool) -> None:
     """Mixed precision if ``amp`` or the config wants it, of the kind that this machine can do.
 
+    ``amp`` means bfloat16, and float16 with a scaled loss on GPUs that lack it. A config's own AmpOptimWrapper stays as
+    it is on a GPU.
+
     Raises:
-        UserError: when the config's optimiser wrapper has no mixed precision counterpart.
+        UserError: when the config's optimizer wrapper has no mixed precision counterpart, or the GPU lacks its type.
     """
     wrapper = cfg.get('optim_wrapper')
     if wrapper is None:
@@ -222,7 +225,11 @@ def set_precision(cfg: Config, amp: bool) -> None:
         raise UserError(f'--amp works with OptimWrapper, but optim_wrapper.type is {name}: leave out --amp')
     if not amp and name != AmpOptimWrapper.__name__:
         return
-    if torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    has_bfloat16 = not has_gpu or torch.cuda.is_bf16_supported()
+    if wrapper.get('dtype') == 'bfloat16' and not has_bfloat16:
+        raise UserError('optim_wrapper.dtype: this GPU has no bfloat16; leave it out, and the run is in float16')
+    if has_gpu and (name == AmpOptimWrapper.__name__ or not has_bfloat16):
         wrapper.type = AmpOptimWrapper
         wrapper.setdefault('loss_scale', 'dynamic')
     else:

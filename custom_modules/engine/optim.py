@@ -103,10 +103,10 @@ class GuardedOptimWrapper(OptimWrapper):
 
 @OPTIM_WRAPPERS.register_module()
 class BFloat16OptimWrapper(GuardedOptimWrapper):
-    """Runs the forward pass in bfloat16, the only half precision CPUs have.
+    """Runs the forward pass in bfloat16, on GPUs and on CPUs, whose only half precision it is.
 
-    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of
-    float32, so no loss is scaled.
+    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of float32, so no loss is
+    scaled.
     """
 
     @contextmanager
@@ -118,7 +118,7 @@ class BFloat16OptimWrapper(GuardedOptimWrapper):
 
 @contextmanager
 def _float32_outputs(model: nn.Module) -> Iterator[None]:
-    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor.
+    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor or a tuple of them.
 
     Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
     """
@@ -130,6 +130,8 @@ def _float32_outputs(model: nn.Module) -> Iterator[None]:
 
     def float32_forward(*args: object) -> object:
         outputs = forward(*args)
+        if isinstance(outputs, tuple):
+            return tuple(output.float() for output in outputs)
         return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
 
     head.forward = float32_forward

@@ -30,14 +30,16 @@ def optim_config(**settings) -> Config:
         (dict(type=AmpOptimWrapper, loss_scale=512.0), False, True),
     ],
 )
-def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, monkeypatch):
+@pytest.mark.parametrize('has_bfloat16', [False, True])
+def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, has_bfloat16, monkeypatch):
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: has_bfloat16)
     cfg = optim_config(**given)
     launch.set_precision(cfg, amp)
     wrapper = cfg.optim_wrapper
     if not mixed:
         assert 'type' not in wrapper
-    elif has_gpu:
+    elif has_gpu and (not has_bfloat16 or given.get('type') is AmpOptimWrapper):
         assert wrapper.type is AmpOptimWrapper
         assert wrapper.loss_scale == given.get('loss_scale', 'dynamic')
     else:
@@ -46,12 +48,19 @@ def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, monkeypatc
     assert wrapper.get('accumulative_counts') == given.get('accumulative_counts')
 
 
+def test_a_gpu_without_bfloat16_says_so(monkeypatch):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: False)
+    with pytest.raises(UserError, match='this GPU has no bfloat16'):
+        launch.set_precision(optim_config(type=AmpOptimWrapper, dtype='bfloat16'), amp=False)
+
+
 def test_amp_refuses_other_wrappers():
     with pytest.raises(UserError, match='optim_wrapper.type is ApexOptimWrapper: leave out --amp'):
         launch.set_precision(optim_config(type='ApexOptimWrapper'), amp=True)
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason='a GPU uses AmpOptimWrapper')
+@pytest.mark.skipif(torch.cuda.is_available(), reason='its model is on the CPU')
 def test_bfloat16_trains():
     model = nn.Linear(4, 1)
     before = model.weight.detach().clone()
