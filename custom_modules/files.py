@@ -11,6 +11,9 @@ import numpy as np
 
 from .errors import UserError, make_folder
 
+REPOSITORY = Path(__file__).resolve().parents[1]
+"""The folder that ``configs``, ``checkpoints`` and ``data`` lie in."""
+
 
 def six_digits(values: np.ndarray) -> list[float]:
     """An array's numbers in a row, to six significant digits, as OpenPose writes them."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +78,7 @@ def convert_folder(source: Path, dest: Path) -> None:
 
 
 def convert(source: Path, dest: Path, to: str, kept_stages: int | None) -> None:
+    from custom_modules.engine.conversion import first_stages
     from custom_modules.errors import UserError
 
     if dest.exists():
@@ -92,32 +92,17 @@ def convert(source: Path, dest: Path, to: str, kept_stages: int | None) -> None:
         if not 1 <= kept_stages <= stages:
             raise UserError(f'--stages {kept_stages}: {source} has {stages} stages')
         stages = kept_stages
-        ours = {name: ours[name] for name in shapes_of(network, stages) if name in ours}
+        ours = first_stages(ours, network, stages)
     write(source, dest, to, network, naming, stages, ours)
 
 
 def load(source: Path) -> tuple[Network, Naming, int, dict[str, torch.Tensor]]:
     """The network that a file holds weights of, its naming, the number of stages, and the weights under our names."""
-    from mmengine.runner import CheckpointLoader
-
-    from custom_modules.engine.checkpoints import explained_loading
-    from custom_modules.errors import UserError
-    from custom_modules.models.weights.caffe import read_caffemodel
+    from custom_modules.engine.conversion import load_released
     from custom_modules.models.weights.openpose import OPENPOSE_NETWORKS
-    from custom_modules.models.weights.released import recognise, to_ours, weights_of
     from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
-    if source.suffix in (_CAFFE, '.prototxt'):
-        checkpoint = read_caffemodel(source)
-    else:
-        with explained_loading(source):
-            checkpoint = CheckpointLoader.load_checkpoint(str(source), map_location='cpu', logger='silent')
-    try:
-        state = weights_of(checkpoint)
-        network, naming, stages = recognise(state, (*OPENPOSE_NETWORKS, LIGHTWEIGHT_OPENPOSE), shapes_of)
-        return network, naming, stages, to_ours(state, naming, shapes_of(network, stages))
-    except UserError as error:
-        raise UserError(f'{source}: {error}') from error
+    return load_released(source, (*OPENPOSE_NETWORKS, LIGHTWEIGHT_OPENPOSE))
 
 
 def write(
@@ -143,21 +128,6 @@ def write(
         use = f' in the naming {to}'
     save(contents, dest)
     print(f'{dest}: {len(weights)} tensors of {network.name}, {stages} stages{use}')
-
-
-@cache
-def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
-    """Our tensors' names and shapes, without memory for any."""
-    import torch
-    from mmpose.registry import MODELS
-
-    from custom_modules.configuration.loading import load_config
-
-    setting, number = network.stages_setting, stages - network.uncounted_stages
-    options = [f'{setting}={number}'] if setting else []
-    with torch.device('meta'):
-        model = MODELS.build(load_config(REPOSITORY / network.config, options).model)
-    return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 
 def stages_option(network: Network, stages: int) -> str:
