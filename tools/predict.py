@@ -1,5 +1,6 @@
 """Find the people in images and videos.
 
+python tools/predict.py openpose_lite street.jpg --out-dir drawn
 python tools/predict.py configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pth street.jpg --out-dir drawn
 """
 
@@ -22,15 +23,19 @@ _OUTPUTS = (
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Find the people in images and videos. Options with an underscore are named as in OpenPose.'
+        description='Find the people in images and videos. Options with an underscore are named as in OpenPose.',
+        usage='%(prog)s [options] (NAME | CONFIG CHECKPOINT) INPUT [INPUT ...]',
     )
-    parser.add_argument('config', help='the config file the model was trained with')
-    parser.add_argument('checkpoint', help='the .pth file, or the .onnx file that tools/export_onnx.py made of it')
     parser.add_argument(
-        'inputs',
+        'model_and_inputs',
         nargs='+',
-        metavar='input',
-        help='images, folders of images, videos, patterns in quotes, a camera index, or http(s) URLs',
+        metavar=('MODEL', 'INPUT'),
+        help="a model's name, see --list, or the config file a model was trained with and its .pth file, or the .onnx "
+        'file that tools/export_onnx.py made of it; then images, folders of images, videos, patterns in quotes, a '
+        'camera index, or http(s) URLs',
+    )
+    parser.add_argument(
+        '--list', action=_ListModels, nargs=0, help='the models that have a name: what they find, size, AP, licence'
     )
 
     output = parser.add_argument_group('output, at least one')
@@ -104,6 +109,7 @@ def parse_args() -> argparse.Namespace:
     video.add_argument('--smoothing', action='store_true', help='filter the keypoints over time; includes --tracking')
 
     args = parser.parse_args(_joined(sys.argv[1:]))
+    args.config, args.checkpoint, args.inputs = _model_and_inputs(parser, args.model_and_inputs)
     if not any(getattr(args, name) for name in _OUTPUTS):
         parser.error('nothing to write: give --out-dir DIR, or another of the options listed under "output" in --help')
     if args.detector_weights and args.boxes != _DETECTOR:
@@ -114,6 +120,25 @@ def parse_args() -> argparse.Namespace:
         if getattr(args, f'{part}_model') and not getattr(args, part):
             parser.error(f'--{part}_model needs --{part}')
     return args
+
+
+class _ListModels(argparse.Action):
+    """Prints the zoo and leaves, as --help does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from custom_modules.inference.zoo import model_table
+
+        print('\n'.join(model_table()))
+        parser.exit()
+
+
+def _model_and_inputs(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[str, str | None, list[str]]:
+    """A config is a Python file or a path; everything else is the name of a model, which has no checkpoint."""
+    is_config = arguments[0].endswith('.py') or len(Path(arguments[0]).parts) > 1
+    model, inputs = arguments[: 1 + is_config], arguments[1 + is_config :]
+    if len(model) < 1 + is_config or not inputs:
+        parser.error("give a model's name, or its config and its checkpoint, and then images, folders or videos")
+    return model[0], model[1] if is_config else None, inputs
 
 
 def _joined(arguments: list[str]) -> list[str]:

@@ -22,6 +22,7 @@ from .wrapping import unwrapped
 
 _ZIP_START = b'PK\x03\x04'
 _LEGACY_START = b'\x80'  # torch before 1.6 wrote bare pickles
+_LFS_POINTER_START = b'version https://git-lfs'
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
@@ -56,10 +57,14 @@ def check_checkpoint_file(path: str | Path) -> None:
     if not path.is_file():
         raise UserError(f'checkpoint {path} does not exist')
     with path.open('rb') as file:
-        start = file.read(len(_ZIP_START))
-    if start == _ZIP_START and not zipfile.is_zipfile(path):
+        start = file.read(len(_LFS_POINTER_START))
+    if start == _LFS_POINTER_START:
+        raise UserError(
+            f'{path} is a Git LFS pointer, not the checkpoint: run git lfs pull, or download the file itself'
+        )
+    if start.startswith(_ZIP_START) and not zipfile.is_zipfile(path):
         raise UserError(f'checkpoint {path} is incomplete: copy it again or use an earlier one')
-    if start != _ZIP_START and not start.startswith(_LEGACY_START):
+    if not start.startswith((_ZIP_START, _LEGACY_START)):
         raise UserError(f'{path} is not a checkpoint: give a .pth file that training wrote')
 
 

@@ -26,6 +26,7 @@ from .boxes import full_image
 from .frames import Frame
 from .hands_and_faces import PartNetwork
 from .model import load_model, pick_device, steps_after_loading
+from .zoo import find_model
 
 # What OpenPose's flag of this name changes, as far as our decoders have it.
 _MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
@@ -34,12 +35,12 @@ _MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_
 class Predictor:
     """A trained model and the test pipeline of its config.
 
-    >>> predict = Predictor('configs/openpose_coco.py', 'work_dirs/openpose_coco/epoch_60.pth')
+    >>> predict = Predictor('openpose_lite')
     >>> people = predict('street.jpg')
     >>> people.keypoints, people.keypoint_scores
 
     Args:
-        config: the config that the model was trained with.
+        config: the config that the model was trained with; without a checkpoint the name of a model of the zoo.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
         boxes: for single-person networks, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
             by default :func:`full_image`.
@@ -70,7 +71,7 @@ class Predictor:
     def __init__(
         self,
         config: str | Path,
-        checkpoint: str | Path,
+        checkpoint: str | Path | None = None,
         *,
         boxes: Callable[[Frame], np.ndarray] | None = None,
         device: str | torch.device | None = None,
@@ -86,6 +87,8 @@ class Predictor:
         hand: PartNetwork | None = None,
         face: PartNetwork | None = None,
     ) -> None:
+        if checkpoint is None:
+            config, checkpoint = find_model(str(config))
         cfg = load_config(config, options)
         init_default_scope(cfg.get('default_scope', 'mmpose'))
         self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()

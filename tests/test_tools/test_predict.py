@@ -104,6 +104,19 @@ def test_a_broken_image_costs_only_itself(folder: Path, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / 'out').iterdir()] == ['good_keypoints.json']
 
 
+def test_the_models_that_have_a_name(folder: Path, tmp_path: Path) -> None:
+    """They are listed, and one finds the sample's person and nobody in noise, which is no error."""
+    table = run_tool('predict.py', '--list', cwd=tmp_path).stdout
+    assert all(name in table for name in ('openpose_lite', 'openpose_coco', 'lightweight_openpose'))
+    sample = REPOSITORY / 'docs/samples/baseball_1888.jpg'
+    run_tool('predict.py', 'openpose_lite', sample, folder / 'images', '--write_json', 'out', cwd=tmp_path)
+    found = {
+        path.name.removesuffix('_keypoints.json'): len(json.loads(path.read_text())['people'])
+        for path in (tmp_path / 'out').iterdir()
+    }
+    assert found == {'baseball_1888': 1, 'a': 0, 'b': 0, 'c': 0}
+
+
 @pytest.mark.parametrize(
     ('model', 'args', 'words'),
     [

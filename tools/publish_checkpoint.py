@@ -1,0 +1,72 @@
+"""Make of a training's checkpoint the file that users load: the weights alone, in half precision.
+
+python tools/publish_checkpoint.py work_dirs/openpose_lite_coco/iter_7000.pth checkpoints/openpose_lite_coco.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description="Write a checkpoint's weights, averaged ones where it has them, alone and in half precision."
+    )
+    parser.add_argument('source', help='a .pth file that training wrote')
+    parser.add_argument('dest', help='the file to write')
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    # After parsing, so that --help and a mistyped option answer at once.
+    from custom_modules.errors import report_errors
+
+    with report_errors():
+        publish(args.source, Path(args.dest))
+
+
+def publish(source: str, dest: Path) -> None:
+    import torch
+    from mmengine.runner import CheckpointLoader
+
+    from custom_modules.engine.checkpoints import explained_loading
+    from custom_modules.errors import UserError, make_folder
+    from custom_modules.files import write_whole
+
+    with explained_loading(source):
+        checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
+    if 'state_dict' not in checkpoint:
+        raise UserError(f'{source} has no state_dict: give a .pth file that training wrote')
+    weights = {name: _half(tensor, name, source) for name, tensor in checkpoint['state_dict'].items()}
+    make_folder(dest.parent)
+
+    def write(path: Path) -> None:
+        with path.open('wb') as file:  # given a path, PyTorch raises other errors than the system's
+            torch.save(dict(state_dict=weights), file)
+
+    write_whole(dest, write)
+    contents = dest.read_bytes()
+    print(
+        f'{dest}: {len(weights)} tensors, {len(contents) / 1e6:.2f} MB, SHA-256 {hashlib.sha256(contents).hexdigest()}'
+    )
+
+
+def _half(tensor, name: str, source: str):
+    from custom_modules.errors import UserError
+
+    if not tensor.is_floating_point():
+        return tensor
+    half = tensor.half()
+    if not half.isfinite().all():
+        raise UserError(f'{source}: {name} has numbers too large for half precision')
+    return half
+
+
+if __name__ == '__main__':
+    main()
