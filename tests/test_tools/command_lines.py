@@ -17,7 +17,7 @@ def command(name: str, *args: object, processes: int = 1) -> list[str]:
     if processes > 1:
         python += ['-m', 'torch.distributed.run', '--standalone', f'--nproc-per-node={processes}']
         args = (*args, '--launcher', 'pytorch')
-    return [str(keypoint) for keypoint in (*python, TOOLS / name, *args)]
+    return [str(word) for word in (*python, TOOLS / name, *args)]
 
 
 def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0) -> subprocess.CompletedProcess:
