@@ -53,7 +53,7 @@ def predict(folder: Path, model: str, *args: object, status: int = 0) -> subproc
 
 def test_images_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
     out = dict(write_images='i', write_json='j', write_heatmaps='h', write_maps='m')
-    flags = [keypoint for option, name in out.items() for keypoint in (f'--{option}', tmp_path / name)]
+    flags = [word for option, name in out.items() for word in (f'--{option}', tmp_path / name)]
     files = ['--write_coco_json', tmp_path / 'coco.json', '--write_csv', tmp_path / 'people.csv']
     files += ['--write_video', tmp_path / 'all.mp4']
     predict(folder, 'openpose', 'images', *flags, *files, '--part_candidates', '--net_resolution', '-1x64')
