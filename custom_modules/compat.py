@@ -39,6 +39,7 @@ def install() -> None:
     _stand_in_for_missing_ops()
     _import_mmdet_quietly()
     _load_checkpoints_as_data_only()
+    _draw_circles_with_numbers()
 
 
 # --- mmcv's compiled operators ---------------------------------------------------------------
@@ -97,6 +98,28 @@ def _stdout_without(notice: str) -> Iterator[None]:
     finally:
         lines = held_back.getvalue().splitlines(keepends=True)
         sys.stdout.writelines(line for line in lines if line.strip() != notice)
+
+
+# --- numpy's one-element arrays --------------------------------------------------------------
+
+
+def _draw_circles_with_numbers() -> None:
+    """Give OpenCV the radius of MMPose's keypoints as a number.
+
+    MMPose gives an array of one element, which numpy 2.4 and newer do not turn into a number any more.
+    """
+    if np.lib.NumpyVersion(np.__version__) < '2.4.0':
+        return
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+
+    draw = OpencvBackendVisualizer.draw_circles
+
+    @functools.wraps(draw)
+    def draw_circles(self: OpencvBackendVisualizer, center: Any, radius: Any, *args: Any, **kwargs: Any) -> Any:
+        radius = np.ravel(radius)[0] if self.backend == 'opencv' else radius
+        return draw(self, center, radius, *args, **kwargs)
+
+    OpencvBackendVisualizer.draw_circles = draw_circles
 
 
 # --- checkpoints -----------------------------------------------------------------------------

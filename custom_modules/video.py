@@ -22,6 +22,8 @@ os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
 _LONGEST = 10**9  # frames; streams claim absurd lengths
 # Some containers only estimate the number of their frames. Fewer than this share of it is worth a warning.
 _TRUNCATED = 0.9
+# OpenCV 5 has moved the functions.
+_LOGGING = cv2 if hasattr(cv2, 'getLogLevel') else cv2.utils.logging
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Video:
             capture.set(cv2.CAP_PROP_POS_FRAMES, number)
             if capture.get(cv2.CAP_PROP_POS_FRAMES) == number:
                 return
-            capture.open(self.path)
+            _open(capture, self.path)
         for _ in range(number):
             capture.grab()
 
@@ -101,20 +103,27 @@ def open_video(path: str, chosen: slice = slice(0, None, 1)) -> Video:
 @contextmanager
 def capture_of(path: str) -> Iterator[cv2.VideoCapture]:
     """OpenCV's reader of a file, URL or camera, released at the end of a ``with`` block."""
-    with quiet():
-        capture = cv2.VideoCapture(int(path) if path.isdecimal() else path)
+    capture = cv2.VideoCapture()
+    _open(capture, path)
     try:
         yield capture
     finally:
         capture.release()
 
 
+def _open(capture: cv2.VideoCapture, path: str) -> None:
+    with quiet():
+        capture.open(int(path) if path.isdecimal() else path)
+        # Phones write portrait videos lying on their side, with a note to turn them, which OpenCV 4.11 leaves aside.
+        capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep OpenCV from printing about what cannot be opened, which is told in one line of our own."""
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)
+    level = _LOGGING.getLogLevel()
+    _LOGGING.setLogLevel(0)
     try:
         yield
     finally:
-        cv2.setLogLevel(level)
+        _LOGGING.setLogLevel(level)

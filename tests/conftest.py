@@ -101,8 +101,7 @@ def real_prototxt() -> Path:
 
 
 def _real_data(name: str, *files: str) -> Path:
-    for folder in (os.environ.get('CLASSICPOSE_DATA', 'data'), '../shared/data'):
-        root = REPOSITORY / folder / name
-        if all((root / file).is_file() for file in files):
-            return root
-    pytest.skip(f'needs the genuine {", ".join(files)} in data/{name}')
+    root = REPOSITORY / os.environ.get('CLASSICPOSE_DATA', 'data') / name
+    if not all((root / file).is_file() for file in files):
+        pytest.skip(f'needs the genuine {", ".join(files)} in data/{name}')
+    return root

@@ -105,6 +105,18 @@ def test_only_the_notice_is_dropped_from_what_is_printed(capsys):
     assert capsys.readouterr().out == f'before\n{notice} But why?\n'
 
 
+# --- numpy's one-element arrays --------------------------------------------------------------
+
+
+def test_mmpose_draws_keypoints_whatever_the_numpy():
+    from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
+
+    visualizer = OpencvBackendVisualizer(backend='opencv')
+    visualizer.set_image(np.zeros((20, 20, 3), np.uint8))
+    visualizer.draw_circles(np.array([10.0, 10.0]), np.array([3]), face_colors=(255, 255, 255), alpha=1.0)
+    assert visualizer.get_image()[10, 10].tolist() == [255, 255, 255]
+
+
 # --- checkpoints -----------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,38 @@ def test_a_part_of_a_video_lasts_as_long_as_it_did(tmp_path: Path) -> None:
     keypoint = open_video(str(tmp_path / 'keypoint.mp4'))
     assert keypoint.length / keypoint.fps == pytest.approx(1.0)
     assert numbers(tmp_path / 'keypoint.mp4') == [0, 4, 8, 12, 16, 20]
+
+
+@pytest.mark.parametrize(('degrees', 'corner'), [(0, (0, 0)), (90, (0, -1)), (180, (-1, -1)), (270, (-1, 0))])
+@pytest.mark.parametrize('first', [0, 2])
+def test_a_video_that_was_filmed_on_its_side_is_upright(
+    tmp_path: Path, degrees: int, corner: tuple[int, int], first: int
+) -> None:
+    path = tmp_path / 'phone.mp4'
+    bright_corner = image(0)
+    bright_corner[:24, :32] = 255
+    with VideoFile(path, 25) as file:
+        for _ in range(4):
+            file.write(bright_corner)
+    turn(path, degrees)
+    video = open_video(str(path), slice(first, None, 1))
+    frames = [frame for _, frame in video.frames()]
+    assert len(frames) == 4 - first
+    assert video.size == ((64, 48) if degrees % 180 == 0 else (48, 64))
+    for frame in frames:
+        assert frame.shape[1::-1] == video.size
+        corners = {place: frame[place].mean() for place in [(0, 0), (0, -1), (-1, -1), (-1, 0)]}
+        assert max(corners, key=corners.get) == corner
+
+
+def turn(path: Path, degrees: int) -> None:
+    """Note in an mp4, as a phone does, that its frames are to be turned clockwise: the matrix of its track header."""
+    matrix = {0: (1, 0, 0, 1), 90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}[degrees]
+    a, b, c, d = (value << 16 for value in matrix)
+    data = bytearray(path.read_bytes())
+    place = data.index(b'tkhd') + 44
+    data[place : place + 36] = struct.pack('>9i', a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(data)
 
 
 def test_a_rate_that_nobody_knows(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+from imgaug import absent as __getattr__  # noqa: F401
