@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
@@ -21,6 +23,7 @@ from custom_modules.skeletons import (
     OPENPOSE18_RELEASED,
     Skeleton,
     convert_keypoints,
+    doubtful_sigmas,
     get_skeleton,
     skeleton_of,
 )
@@ -189,3 +192,11 @@ def test_the_way_through_mmpose_metainfo_and_back(skeleton: Skeleton) -> None:
     found = skeleton_of(parse_pose_metainfo(skeleton.metainfo()))
     assert (found.name, found.keypoints, found.limbs) == (skeleton.name, skeleton.keypoints, skeleton.limbs)
     np.testing.assert_allclose(found.sigmas, skeleton.sigmas, rtol=1e-6)
+
+
+@pytest.mark.parametrize('factor', [0.1, 10])
+def test_sigmas_ten_times_off_are_doubtful(factor: float) -> None:
+    assert not any(map(doubtful_sigmas, ALL))
+    for skeleton in (COCO17, OPENPOSE18, FLIC10, LSP14):
+        wrong = replace(skeleton, sigmas=tuple(factor * sigma for sigma in skeleton.sigmas))
+        assert 'ten times off' in doubtful_sigmas(wrong)

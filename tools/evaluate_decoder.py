@@ -45,7 +45,7 @@ def evaluate(args: argparse.Namespace) -> None:
     import numpy as np
 
     from custom_modules.benchmark.released_network import ReleasedNetwork
-    from custom_modules.datasets.coco import load_annotation_file
+    from custom_modules.datasets.annotations import load_annotation_file
     from custom_modules.images import read_image
     from custom_modules.paf import decode_people
     from custom_modules.skeletons import COCO17, OPENPOSE18

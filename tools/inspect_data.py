@@ -65,6 +65,7 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
     """Print everything but the summary."""
     from custom_modules.configuration.explain import explained_config_errors
     from custom_modules.configuration.loading import load_config
+    from custom_modules.datasets.checks.coco import ERROR, Findings
     from custom_modules.datasets.checks.report import find_datasets, inspect_dataset
     from custom_modules.errors import UserError, make_folder
 
@@ -74,10 +75,19 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
     if not asked:
         raise UserError(f'{args.config} has no data set in {args.split}_dataloader')
     folder = args.images and make_folder(args.images)
+    inspections, absent = [], Findings()
     with explained_config_errors(cfg):
-        inspections = [inspect_dataset(*entry) for entry in asked]
+        for splits, config in asked:
+            try:
+                inspections.append(inspect_dataset(splits, config))
+            except UserError as error:
+                if len(asked) == 1:
+                    raise
+                absent.add(ERROR, 'data sets that cannot be read', f'{", ".join(splits)} ({error})')
         between = compare(inspections, [entry for entry in datasets if entry not in asked])
-    findings = []
+    findings = list(absent)
+    if findings:
+        show_findings(absent)
     for inspection in inspections:
         findings += show(inspection, args.top, folder, open_them=not args.no_images)
     if len(datasets) > 1:

@@ -18,11 +18,11 @@ from mmpose.datasets.transforms import (
     RandomFlip,
     TopdownAffine,
 )
-from mmpose.evaluation import CocoMetric
 from torch.optim import Adam
 
 from custom_modules.datasets import LoadIntactImage, TopDownCocoDataset, target_batch_collate
 from custom_modules.engine import GuardedOptimWrapper, PredictionCheckHook
+from custom_modules.metrics import CheckedCocoMetric
 from custom_modules.models import BatchDataPreprocessor
 
 with read_base():
@@ -88,7 +88,7 @@ val_dataloader = dict(
     ),
 )
 test_dataloader = val_dataloader
-val_evaluator = dict(type=CocoMetric, ann_file=data_root + 'annotations/person_keypoints_val2017.json')
+val_evaluator = dict(type=CheckedCocoMetric, ann_file=data_root + 'annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator
 optim_wrapper = dict(type=GuardedOptimWrapper, optimizer=dict(type=Adam, lr=1e-3))
 param_scheduler = [

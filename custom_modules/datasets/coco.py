@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import defaultdict
 
 import numpy as np
-from mmengine.fileio import exists
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 
 from ..errors import UserError
-from ..skeletons import COCO17, COCO23, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
+from ..skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
+from .annotations import load_annotation_file
 
 # Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of
 # COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
@@ -121,64 +120,6 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         return info
 
 
-def load_annotation_file(path: str, annotated: Skeleton) -> dict:
-    """Read a COCO keypoint file, check what the rest relies on, give all annotations the keypoints of ``annotated``.
-
-    These are the file's own or, of files with feet, any of COCO23's: feet may stand behind COCO's 17 keypoints or, as
-    in COCO-WholeBody's files, in ``foot_kpts``.
-
-    Raises:
-        UserError: naming the file, the first thing wrong in it and the remedy.
-    """
-    if not exists(path):
-        raise UserError(
-            f'annotation file {path} does not exist; put the dataset there or point data_root at it '
-            '(README, "Training on COCO"; the environment variable CLASSICPOSE_DATA moves the data folder)'
-        )
-    try:
-        with open(path, encoding='utf-8') as file:
-            contents = json.load(file)
-    except (OSError, ValueError) as error:
-        raise UserError(f'annotation file {path} is not readable JSON ({error}); copy or download it again') from error
-    if not isinstance(contents, dict):
-        raise UserError(f'annotation file {path} is a list, not a COCO annotation file; is it a results file?')
-    for key in ('images', 'annotations', 'categories'):
-        if not isinstance(contents.get(key), list):
-            raise UserError(f'annotation file {path} has no list "{key}"; COCO keypoint files have one')
-    known = set()
-    for image in contents['images']:
-        _require(path, 'image', image, ('id', 'file_name', 'height', 'width'))
-        known.add(image['id'])
-    for annotation in contents['annotations']:
-        _require(path, 'annotation', annotation, ('id', 'image_id', 'keypoints', 'bbox', 'area'))
-        keypoints = _keypoints_of(annotation, annotated)
-        if len(keypoints) != 3 * len(annotated.keypoints):
-            raise UserError(
-                f'annotation file {path}: annotation {annotation["id"]} has {len(keypoints)} keypoint numbers, '
-                f'{annotated.name} has {3 * len(annotated.keypoints)}; set the dataset\'s "annotated" to its body model'
-            )
-        if keypoints is not annotation['keypoints']:
-            annotation.update(keypoints=keypoints, num_keypoints=sum(visible > 0 for visible in keypoints[2::3]))
-        if annotation['image_id'] not in known:
-            raise UserError(
-                f'annotation file {path}: annotation {annotation["id"]} belongs to image {annotation["image_id"]}, '
-                'which the file does not list; remove it or add the image'
-            )
-    return contents
-
-
-def _keypoints_of(annotation: dict, annotated: Skeleton) -> list[float]:
-    """The annotation's numbers, three a keypoint; with the feet, or without, where ``annotated`` is part of both."""
-    own = annotation['keypoints']
-    both = own + annotation.get('foot_kpts', []) if len(own) == 3 * len(COCO17.keypoints) else own
-    if len(own) == 3 * len(annotated.keypoints) or len(both) != 3 * len(COCO23.keypoints):
-        return own
-    if not set(annotated.keypoints) <= set(COCO23.keypoints):
-        return own
-    parts = (COCO23.keypoints.index(name) for name in annotated.keypoints)
-    return [number for part in parts for number in both[3 * part : 3 * part + 3]]
-
-
 def _feet_are_known(table: np.ndarray, annotated: Skeleton) -> bool:
     """Whether in an image of people (N, K, 3) somebody's feet are labelled, and nobody with an ankle lacks them."""
     labelled = table[..., 2] > 0
@@ -242,9 +183,3 @@ def _run_lengths(annotation: dict, height: int, width: int) -> dict:
 
 def _labelled(annotation: dict) -> np.ndarray:
     return np.asarray(annotation['keypoints'][2::3]) > 0
-
-
-def _require(path: str, kind: str, entry: dict, keys: tuple[str, ...]) -> None:
-    missing = [key for key in keys if key not in entry]
-    if missing:
-        raise UserError(f'annotation file {path}: {kind} {entry.get("id", "without id")} has no "{missing[0]}"')

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+from collections import defaultdict
+
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
 from ..errors import UserError
 from ..skeletons import COCO17, Skeleton, get_skeleton
-from .coco import load_annotation_file
+from .annotations import load_annotation_file
 
 
 @DATASETS.register_module()
@@ -35,11 +38,30 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
 
     def load_data_list(self) -> list[dict]:
         """The annotated people, one sample each, or those of a file of boxes."""
-        load_annotation_file(self.ann_file, self.skeleton)
+        if self.bbox_file:
+            load_annotation_file(self.ann_file, self.skeleton)  # for its mistakes: MMPose reads the images' names of it
         people = super().load_data_list()
         if not people:
             raise UserError(f'{self.ann_file}: nobody has labelled keypoints and a box')
         return people
+
+    def _load_annotations(self) -> tuple[list[dict], list[dict]]:
+        contents = load_annotation_file(self.ann_file, self.skeleton)
+        self._metainfo['CLASSES'] = contents['categories']
+        annotations = defaultdict(list)
+        for annotation in contents['annotations']:
+            annotations[annotation['image_id']].append(annotation)
+        images = [
+            dict(image, img_id=image['id'], img_path=os.path.join(self.data_prefix['img'], image['file_name']))
+            for image in contents['images']
+            if image['id'] % self.sample_interval == 0
+        ]
+        people = (
+            self.parse_data_info(dict(raw_ann_info=annotation, raw_img_info=image))
+            for image in images
+            for annotation in annotations[image['id']]
+        )
+        return [person for person in people if person], images
 
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """One person's sample, None for those that are left out."""

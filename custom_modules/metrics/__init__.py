@@ -1,4 +1,4 @@
-from .coco import BodyCocoMetric, FootCocoMetric
+from .coco import BodyCocoMetric, CheckedCocoMetric, FootCocoMetric
 from .joints import auc, pcp, pdj, torso_box_diameters, torso_diameters
 from .pdj_pcp import PCP, PDJ
 
@@ -6,6 +6,7 @@ __all__ = [
     'PCP',
     'PDJ',
     'BodyCocoMetric',
+    'CheckedCocoMetric',
     'FootCocoMetric',
     'auc',
     'pcp',

@@ -1,5 +1,8 @@
+"""COCO's average precision on checked annotation files, for any body model."""
+
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
 from mmengine.logging import print_log
@@ -8,20 +11,56 @@ from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 from xtcocotools.coco import COCO
 
-from ..datasets.coco import load_annotation_file
-from ..skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton
+from ..datasets.annotations import indexed, load_annotation_file
+from ..skeletons import (
+    COCO17,
+    FEET6,
+    OPENPOSE18,
+    Skeleton,
+    convert_keypoints,
+    doubtful_sigmas,
+    get_skeleton,
+    skeleton_of,
+)  # fmt: skip
 
 
 @METRICS.register_module()
-class BodyCocoMetric(CocoMetric):
+class CheckedCocoMetric(CocoMetric):
+    """MMPose's CocoMetric, which says in one line what is wrong with an annotation file, derives the fields that CVAT
+    and other tools do not export, and warns of sigmas that are ten times off.
+
+    Args:
+        ann_file: the annotation file, of the data set's body model.
+        kwargs: of MMPose's CocoMetric.
+
+    Raises:
+        UserError: when the data set is known and the annotation file is missing or malformed.
+    """
+
+    def __init__(self, ann_file: str, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self._ann_file = ann_file
+
+    @CocoMetric.dataset_meta.setter
+    def dataset_meta(self, dataset_meta: dict) -> None:
+        """Metainfo of the data set, whose annotation file is read here."""
+        skeleton = skeleton_of(dataset_meta)
+        doubt = doubtful_sigmas(skeleton)
+        if doubt:
+            print_log(doubt, 'current', level=logging.WARNING)
+        if self.coco is None:
+            self.coco = indexed(load_annotation_file(self._ann_file, skeleton))
+        CocoMetric.dataset_meta.fset(self, dataset_meta)
+
+
+@METRICS.register_module()
+class BodyCocoMetric(CheckedCocoMetric):
     """COCO's average precision for people of any body model, ranked by the scores their assembly gave them.
 
     Predictions are converted to the annotated keypoints first, so the neck is never evaluated. Differs from MMPose's
-    CocoMetric, besides, in three points: it evaluates the images it has seen, so that a dataset's ``indices`` work;
-    a network
-        that has
-    found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do not overlap
-    by construction.
+    CocoMetric, besides, in three points: it evaluates the images it has seen, so that a dataset's ``indices`` work; a
+    network that has found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do
+    not overlap by construction.
 
     A missing keypoint is at (0, 0), which COCO counts as one found far away.
 
@@ -44,16 +83,16 @@ class BodyCocoMetric(CocoMetric):
     ) -> None:
         self.skeleton = get_skeleton(skeleton)
         self.annotated = get_skeleton(annotated)
-        contents = load_annotation_file(ann_file, self.annotated)
-        # Bottom-up samples do not tell their people's category, which MMPose would take for 1.
-        self._category = next((a['category_id'] for a in contents['annotations'] if 'category_id' in a), 1)
         super().__init__(ann_file=ann_file, score_mode='bbox', nms_mode='none', **kwargs)
-        self.coco = _indexed(contents)  # with the keypoints of this body model, and no others
+        self.coco = indexed(load_annotation_file(ann_file, self.annotated))
+        # Bottom-up samples do not tell their people's category, which MMPose would take for 1.
+        self._category = next((a['category_id'] for a in self.coco.dataset['annotations']), 1)
 
-    @CocoMetric.dataset_meta.setter
+    @CheckedCocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
         """Metainfo of the annotated body model, whatever the data set predicts."""
-        CocoMetric.dataset_meta.fset(self, dataset_meta | parse_pose_metainfo(self.annotated.metainfo()))
+        annotated = parse_pose_metainfo(self.annotated.metainfo())
+        CheckedCocoMetric.dataset_meta.fset(self, dataset_meta | annotated)
 
     def process(self, data_batch: Sequence[dict], data_samples: Sequence[dict]) -> None:
         """Take over the people found, see MMPose's CocoMetric."""
@@ -82,21 +121,13 @@ _COCO_STATISTICS = ('AP', 'AP .5', 'AP .75', 'AP (M)', 'AP (L)', 'AR', 'AR .5', 
 
 
 def _only_images(coco: COCO, image_ids: set[int]) -> COCO:
-    return _indexed(
+    return indexed(
         coco.dataset
         | dict(
             images=[image for image in coco.dataset['images'] if image['id'] in image_ids],
             annotations=[a for a in coco.dataset['annotations'] if a['image_id'] in image_ids],
         )
     )
-
-
-def _indexed(contents: dict) -> COCO:
-    """What an annotation file holds, as pycocotools needs it."""
-    coco = COCO()
-    coco.dataset = contents
-    coco.createIndex()
-    return coco
 
 
 @METRICS.register_module()

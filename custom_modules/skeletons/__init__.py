@@ -20,6 +20,7 @@ from .hands_and_faces import FACE68, FACE70, HAND21
 from .skeleton import (
     Skeleton,
     convert_keypoints,
+    doubtful_sigmas,
     get_skeleton,
     known_keypoints,
     observer_centric,
@@ -29,6 +30,6 @@ from .skeleton import (
 
 __all__ = [
     'BODY25', 'BODY25_RELEASED', 'COCO17', 'COCO23', 'FACE68', 'FACE70', 'FEET6', 'FLIC10', 'HAND21', 'LSP14', 'MPI15',
-    'OPENPOSE18', 'OPENPOSE18_RELEASED', 'Skeleton', 'convert_keypoints', 'get_skeleton', 'known_keypoints',
-    'observer_centric', 'seen_from_behind', 'skeleton_of',
+    'OPENPOSE18', 'OPENPOSE18_RELEASED', 'Skeleton', 'convert_keypoints', 'doubtful_sigmas', 'get_skeleton',
+    'known_keypoints', 'observer_centric', 'seen_from_behind', 'skeleton_of',
 ]  # fmt: skip

@@ -141,6 +141,20 @@ def skeleton_of(metainfo: Mapping) -> Skeleton:
     )
 
 
+def doubtful_sigmas(skeleton: Skeleton) -> str:
+    """Why its sigmas cannot be object keypoint similarity's, else an empty string.
+
+    Without sigmas :func:`skeleton_of` sets 1, of which nothing is claimed.
+    """
+    median = float(np.median(skeleton.sigmas))
+    if set(skeleton.sigmas) == {1.0} or _USUAL_SIGMAS[0] <= median <= _USUAL_SIGMAS[1]:
+        return ''
+    return (
+        f"the sigmas of {skeleton.name} have a median of {median:.3g}, COCO's of 0.072: AP means little with sigmas "
+        'ten times off'
+    )
+
+
 def convert_keypoints(
     keypoints: np.ndarray, visible: np.ndarray, source: Skeleton, target: Skeleton
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -174,6 +188,10 @@ def known_keypoints(source: Skeleton, target: Skeleton) -> np.ndarray:
     """(K,) bool: the keypoints of ``target`` that :func:`convert_keypoints` can make of those of ``source``."""
     count = len(source.keypoints)
     return convert_keypoints(np.zeros((1, count, 2)), np.ones((1, count)), source, target)[1][0] > 0
+
+
+# Medians of body models from faces and hands to large animals lie between.
+_USUAL_SIGMAS = 0.008, 0.25
 
 
 def _mirrored_name(name: str) -> str:

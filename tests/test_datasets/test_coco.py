@@ -2,13 +2,18 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pycocotools import mask as run_lengths
 
 from custom_modules.datasets import BottomUpCocoDataset
+from custom_modules.datasets.annotations import _decompressed, load_annotation_file
 from custom_modules.datasets.coco import ignored_region, main_people
 from custom_modules.errors import UserError
 from custom_modules.skeletons import BODY25, COCO17, OPENPOSE18
@@ -146,13 +151,14 @@ def test_indices_mean_the_same_images_in_training_and_testing(tmp_path: Path) ->
     [
         (dict(annotations=None), 'no list "annotations"'),
         (dict(images={}), 'no list "images"'),
-        (dict(images=[dict(id=1, height=1, width=1)]), 'has no "file_name"'),
+        (dict(images=[dict(id=1, height=1, width=1)]), '1 images without "file_name"'),
+        (dict(annotations=[dict(id=7, image_id=1, keypoints=[0] * 51)]), r'1 annotations without "bbox" \(7\)'),
+        (dict(annotations=[person(7, 0, 0, 9, keypoints=[1, 2, 2])]), r'keypoints are not 51 .* \(7\).*"annotated"'),
+        (dict(annotations=[person(7, 0, 0, 9, image_id=5)]), r'whose image_id is not among the images \(7\)'),
         (
-            dict(annotations=[dict(id=7, image_id=1, keypoints=[0] * 51, bbox=[0, 0, 1, 1])]),
-            'annotation 7 has no "area"',
+            dict(annotations=[person(i, 0, 0, float('nan')) for i in range(9)]),
+            r'9 annotations .*\(0, 1, 2, \.\.\.\), 9 ',
         ),
-        (dict(annotations=[person(7, 0, 0, 9, keypoints=[1, 2, 2])]), 'annotation 7 has 3 keypoint numbers'),
-        (dict(annotations=[person(7, 0, 0, 9, image_id=5)]), 'annotation 7 belongs to image 5'),
         (dict(annotations=[]), 'nobody to train on'),
     ],
 )
@@ -161,6 +167,60 @@ def test_malformed_files_are_explained(tmp_path: Path, changes: dict, complaint:
     with pytest.raises(UserError, match=complaint) as error:
         BottomUpCocoDataset(ann_file=str(path))
     assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'complaint'),
+    [
+        (dict(keypoints=[None] * 51), 'keypoints are not 51 finite numbers'),
+        (dict(keypoints=[{}] * 51), 'keypoints are not 51 finite numbers'),
+        (dict(keypoints=[float('nan')] * 51), 'keypoints are not 51 finite numbers'),
+        (dict(keypoints=[10**400] * 51), 'keypoints are not 51 finite numbers'),
+        (dict(bbox=[1, 2, 3]), 'bbox is not 4 finite numbers'),
+        (dict(bbox=[1, 2, 3, 1e308]), 'bbox is not 4 finite numbers'),
+        (dict(id=[7]), 'id that is no whole number'),
+        (dict(area='7'), 'area is no number'),
+        (dict(num_keypoints='7'), 'num_keypoints is no whole number'),
+        (dict(segmentation=[[1, 2, 3, 4, float('nan'), 6]]), 'segmentation is neither'),
+        (dict(segmentation=[[1, 2, 3, 4, 1e308, 6]]), 'segmentation is neither'),
+        (dict(segmentation=[[1, 2, 3, 4, None, 6]]), 'segmentation is neither'),
+        (dict(segmentation=[[1, 2, 3, 4, [5], 6]]), 'segmentation is neither'),
+        (dict(segmentation=[[1, 2, 3, 4, 5]]), 'segmentation is neither'),
+        (dict(segmentation='none'), 'segmentation is neither'),
+        (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts=[HEIGHT * WIDTH - 1])), 'segmentation is neither'),
+        (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts=[HEIGHT * WIDTH, None])), 'segmentation is neither'),
+        (dict(segmentation=dict(size=[WIDTH, HEIGHT], counts=[HEIGHT * WIDTH])), 'segmentation is neither'),
+        (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts='0')), 'segmentation is neither'),
+        (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts='oo~')), 'segmentation is neither'),
+    ],
+)
+def test_a_wrong_value_is_found_at_reading(tmp_path: Path, changes: dict, complaint: str) -> None:
+    people = [person(number, 10, 10, 90) for number in (5, 6, 7)]
+    people[2] |= changes
+    with pytest.raises(UserError, match=rf'1 annotations .*{complaint}.* \({re.escape(str(people[2]["id"]))}\)'):
+        load_annotation_file(str(write(tmp_path, people)), COCO17)
+
+
+@given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(1, 9), st.randoms())
+def test_compressed_run_lengths_are_read_as_pycocotools_wrote_them(
+    height: int, width: int, share: float, scale: int, random: Random
+) -> None:
+    mask = np.array([random.random() < share for _ in range(height * width)], np.uint8).reshape(height, width)
+    mask = np.asfortranarray(mask.repeat(scale, axis=0))
+    counts = run_lengths.encode(mask)['counts']
+    changes = np.flatnonzero(np.diff(mask.ravel(order='F'), prepend=0))
+    expected = np.diff(changes, prepend=0, append=mask.size).tolist()
+    assert _decompressed(counts.decode()) == expected
+
+
+def test_what_cvat_does_not_export_is_derived(tmp_path: Path) -> None:
+    exported = person(1, 10, 10, 90, labelled=6, category_id=3)
+    full = exported | dict(num_keypoints=6, area=0.53 * 90 * 90)
+    for key in ('area', 'iscrowd'):
+        del exported[key]
+    changes = dict(categories=[dict(id=3, name='person')])
+    (read,) = load_annotation_file(str(write(tmp_path, [exported], changes)), COCO17)['annotations']
+    assert read == full
 
 
 def test_missing_and_unreadable_files_are_explained(tmp_path: Path) -> None:

@@ -142,10 +142,17 @@ def test_mistakes(tool: Tool, tiny: Path, annotations: Path, tmp_path: Path) -> 
     )
     assert 'cannot make the folder' in tool(tiny, '--images', tiny / 'inside', status=2)
     (tmp_path / 'empty').mkdir()
-    message = tool(tiny, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/empty', status=2)
+    empty = ('--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/empty')
+    message = tool(tiny, '--split', 'train', *empty, status=2)
     assert message.startswith(f'annotation file {tmp_path}/empty/people.json does not exist; put the dataset there')
-    folder = tool(tiny, '--cfg-options', 'train_dataloader.dataset.ann_file=.', status=2)
+    folder = tool(tiny, '--split', 'train', '--cfg-options', 'train_dataloader.dataset.ann_file=.', status=2)
     assert 'is a folder' in folder
+
+
+def test_one_missing_data_set_does_not_hide_the_others(tool: Tool, tiny: Path, tmp_path: Path) -> None:
+    out = tool(tiny, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/empty', status=1)
+    assert f'data sets that cannot be read: train (annotation file {tmp_path}/empty/people.json does not exist' in out
+    assert 'val, test: ' in out
 
 
 def test_wrong_settings_of_a_dataset(tool: Tool, tiny: Path) -> None:

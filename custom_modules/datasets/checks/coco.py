@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from ..annotations import malformed, name_of, number, numbers, objects
 
 ERROR, WARNING = 'error', 'warning'
 _EXAMPLES = 5
@@ -68,17 +69,25 @@ def check_coco(contents: dict, keypoints: Sequence[str], *, evaluated: bool, mas
     Args:
         contents: the file's JSON object, however malformed below that.
         keypoints: the names that the config's body model has for the file's keypoints.
-        evaluated: whether results are scored on the file, which needs more than training does.
+        evaluated: whether results are scored on the file by MMPose's classes, which need more than training does.
         masked: whether it is trained on by full images, in which people without keypoints have to be masked out.
     """
     findings = Findings()
-    lists = {key: _entries(contents, key, findings) for key in _LISTS}
+    findings.add(
+        ERROR, 'lists that the file lacks', *(key for key in _LISTS if not isinstance(contents.get(key), list))
+    )
+    lists = {key: objects(contents, key) for key in _LISTS}
     images = _check_images(lists['images'], findings)
     categories = _check_categories(lists, keypoints, findings)
+    named = (category_keypoints(category) for category in _used(categories, lists['annotations']))
+    count = len(next(filter(None, named), keypoints))
+    for text, items in malformed(contents, count).items():
+        findings.add(ERROR, text, *items)
     for annotation in lists['annotations']:
-        _check_fields(annotation, evaluated, findings)
-        _check_references(annotation, images, categories, findings)
-        count = len(category_keypoints(categories.get(_hashable(annotation.get('category_id')), {})) or keypoints)
+        # MMPose reads them in training only where they are there, COCO's evaluation ends with a KeyError.
+        for key in ('num_keypoints', 'iscrowd'):
+            if key not in annotation:
+                findings.add(ERROR if evaluated else WARNING, f'annotations without "{key}"', name_of(annotation))
         labelled = _check_keypoints(annotation, count, images, findings)
         _check_box(annotation, images, findings)
         if not annotation.get('iscrowd') and number(annotation.get('area')) is not None and annotation['area'] <= 0:
@@ -92,30 +101,6 @@ def check_coco(contents: dict, keypoints: Sequence[str], *, evaluated: bool, mas
     return findings
 
 
-def objects(contents: dict, key: str) -> list[dict]:
-    """What of a list in the file can be an image, an annotation or a category at all."""
-    entries = contents.get(key)
-    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-
-
-def name_of(entry: dict) -> object:
-    """What to call an image, annotation or category in a message."""
-    return entry.get('id', 'without id')
-
-
-def number(value: object) -> float | None:
-    """A finite number, else None."""
-    return value if type(value) in (int, float) and math.isfinite(value) else None
-
-
-def numbers(value: object, count: int) -> np.ndarray | None:
-    """(count,) float64 where ``value`` is a list of so many finite numbers, else None."""
-    if not isinstance(value, list) or len(value) != count or not {int, float}.issuperset(map(type, value)):
-        return None
-    array = np.array(value, dtype=np.float64)
-    return array if np.isfinite(array).all() else None
-
-
 def category_keypoints(category: dict) -> list[str]:
     """The names of a category's keypoints, empty where it has no such list."""
     names = category.get('keypoints')
@@ -126,20 +111,9 @@ def _hashable(value: object) -> int | str | None:
     return value if isinstance(value, int | str) else None
 
 
-def _entries(contents: dict, key: str, findings: Findings) -> list[dict]:
-    entries = contents.get(key)
-    if isinstance(entries, list):
-        places = [place for place, entry in enumerate(entries) if not isinstance(entry, dict)]
-        findings.add(ERROR, f'{key} that are no objects, at the positions', *places)
-    else:
-        findings.add(ERROR, 'lists that the file lacks', key)
-    return objects(contents, key)
-
-
 def _check_ids(kind: str, entries: list[dict], findings: Findings) -> None:
-    ids = [entry['id'] for entry in entries if 'id' in entry]
-    findings.add(ERROR, f'{kind} with an id that is no whole number', *(i for i in ids if type(i) is not int))
-    findings.add(ERROR, f'ids that several {kind} have', *_repeated([i for i in ids if type(i) is int]))
+    ids = [entry['id'] for entry in entries if type(entry.get('id')) is int]
+    findings.add(ERROR, f'ids that several {kind} have', *_repeated(ids))
 
 
 def _repeated(values: Sequence) -> list:
@@ -148,13 +122,6 @@ def _repeated(values: Sequence) -> list:
 
 def _check_images(images: list[dict], findings: Findings) -> dict:
     """The images by id."""
-    for image in images:
-        for key in ('id', 'file_name', 'width', 'height'):
-            if key not in image:
-                findings.add(ERROR, f'images without "{key}"', image.get('file_name', name_of(image)))
-        sides = [image[key] for key in ('width', 'height') if key in image]
-        if any(number(side) is None or side <= 0 for side in sides):
-            findings.add(ERROR, 'images whose width or height is no positive number', name_of(image))
     _check_ids('images', images, findings)
     names = [image['file_name'] for image in images if isinstance(image.get('file_name'), str)]
     findings.add(WARNING, 'file names that several images have', *_repeated(names))
@@ -165,8 +132,7 @@ def _check_categories(lists: dict[str, list[dict]], keypoints: Sequence[str], fi
     """The categories by id."""
     categories = {c['id']: c for c in lists['categories'] if _hashable(c.get('id')) is not None}
     _check_ids('categories', lists['categories'], findings)
-    used = {_hashable(annotation.get('category_id')) for annotation in lists['annotations']}
-    for category in (category for key, category in categories.items() if key in used):
+    for category in _used(categories, lists['annotations']):
         names, name = category_keypoints(category), category.get('name', category['id'])
         if not names:
             findings.add(WARNING, 'categories that do not name their keypoints', name)
@@ -186,36 +152,15 @@ def _check_categories(lists: dict[str, list[dict]], keypoints: Sequence[str], fi
     return categories
 
 
-def _check_fields(annotation: dict, evaluated: bool, findings: Findings) -> None:
-    for key in ('id', 'image_id', 'category_id', 'keypoints', 'bbox', 'area'):
-        if key not in annotation:
-            findings.add(ERROR, f'annotations without "{key}"', name_of(annotation))
-    # MMPose reads them in training only where they are there, COCO's evaluation ends with a KeyError.
-    for key in ('num_keypoints', 'iscrowd'):
-        if key not in annotation:
-            findings.add(ERROR if evaluated else WARNING, f'annotations without "{key}"', name_of(annotation))
-    if 'area' in annotation and number(annotation['area']) is None:
-        findings.add(ERROR, 'annotations whose area is no number', name_of(annotation))
-
-
-def _check_references(annotation: dict, images: dict, categories: dict, findings: Findings) -> None:
-    for key, known, what in (('image_id', images, 'images'), ('category_id', categories, 'categories')):
-        if key in annotation and _hashable(annotation[key]) not in known:
-            findings.add(ERROR, f'annotations whose {key} is not among the {what}', name_of(annotation))
+def _used(categories: dict, annotations: list[dict]) -> list[dict]:
+    used = {_hashable(annotation.get('category_id')) for annotation in annotations}
+    return [category for key, category in categories.items() if key in used]
 
 
 def _check_keypoints(annotation: dict, count: int, images: dict, findings: Findings) -> int | None:
     """How many keypoints are labelled, None where that cannot be told."""
-    name, values = name_of(annotation), annotation.get('keypoints')
-    if values is None:
-        return None
-    table = numbers(values, 3 * count)
+    name, table = name_of(annotation), numbers(annotation.get('keypoints'), 3 * count)
     if table is None:
-        fits = isinstance(values, list) and len(values) == 3 * count
-        wrong = (
-            'with keypoints that are no numbers' if fits else f'that do not have 3 numbers for {count} keypoints each'
-        )
-        findings.add(ERROR, f'annotations {wrong}', name)
         return None
     x, y, flags = table.reshape(-1, 3).T
     if not {0, 1, 2}.issuperset(flags.tolist()):
@@ -237,11 +182,8 @@ def _check_keypoints(annotation: dict, count: int, images: dict, findings: Findi
 
 
 def _check_box(annotation: dict, images: dict, findings: Findings) -> None:
-    if 'bbox' not in annotation:
-        return
-    name, box = name_of(annotation), numbers(annotation['bbox'], 4)
+    name, box = name_of(annotation), numbers(annotation.get('bbox'), 4)
     if box is None:
-        findings.add(ERROR, 'annotations whose box is not 4 numbers', name)
         return
     left, top, width, height = box
     right, bottom = left + width, top + height

@@ -13,7 +13,8 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 
 from ...skeletons import Skeleton, skeleton_of
-from .coco import category_keypoints, number, numbers, objects
+from ..annotations import number, numbers, objects
+from .coco import category_keypoints
 
 
 class People(NamedTuple):

@@ -15,8 +15,11 @@ from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
 from ...errors import UserError
-from ...skeletons import Skeleton
-from .coco import ERROR, Findings, check_coco
+from ...skeletons import Skeleton, doubtful_sigmas
+from ..annotations import complete
+from ..coco import BottomUpCocoDataset
+from ..top_down import TopDownCocoDataset
+from .coco import ERROR, WARNING, Findings, check_coco
 from .people import (
     People,
     annotated_skeleton,
@@ -105,9 +108,16 @@ def inspect_dataset(splits: list[str], config: ConfigDict) -> Inspection:
             result.findings.add(ERROR, 'files that are not readable JSON, copy or download again', f'{path} ({error})')
             return result
     if isinstance(contents, dict):
-        names = annotated_skeleton(dataset).keypoints
+        skeleton = annotated_skeleton(dataset)
+        names = skeleton.keypoints
         masked = 'train' in splits and dataset.data_mode == 'bottomup'
-        result.findings = check_coco(contents, names, evaluated=splits != ['train'], masked=masked)
+        completing = isinstance(dataset, BottomUpCocoDataset | TopDownCocoDataset)
+        derived = complete(contents) if completing else ()
+        result.findings = check_coco(contents, names, evaluated=splits != ['train'] and not completing, masked=masked)
+        result.findings.add(WARNING, 'fields that annotations lack, derived from the others', *derived)
+        doubt = doubtful_sigmas(skeleton)
+        if doubt:
+            result.findings.add(WARNING, doubt, skeleton.name)
         result.people = people_of_coco(contents, names, dataset.data_prefix['img'])
         if not result.people.labelled.any():
             result.findings.add(ERROR, 'annotation files without a labelled keypoint', path)
