@@ -1,15 +1,25 @@
-"""Image files, read whole or refused."""
+"""Images from files and from memory, whole and in one layout or refused."""
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import cv2
 import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
+
+with contextlib.suppress(ImportError):  # Pillow reads HEIC, which iPhones take, where this is installed
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 # Some cameras append data of their own behind the end marker.
 _JPEG_TAIL = 4096
+_KNOWN = 'an image is (H, W, 3) uint8 BGR, a Pillow image, or a (3, H, W) uint8 RGB tensor; gray and alpha may be, too'
 
 
 def read_image(path: str, upright: bool = False) -> np.ndarray:
@@ -24,8 +34,9 @@ def read_image(path: str, upright: bool = False) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             data = file.read()
-    except OSError as error:
-        raise UserError(f'image {path} cannot be read ({error.strerror}); check data_root and data_prefix') from error
+    except (OSError, ValueError) as error:  # the latter for a name with a zero byte
+        reason = getattr(error, 'strerror', None) or error
+        raise UserError(f'image {path!s} cannot be read ({reason}); check data_root and data_prefix') from error
     return decode_image(data, path, upright)
 
 
@@ -34,7 +45,70 @@ def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
     if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
         raise UserError(f'image {name} is a truncated JPEG; copy or download it again')
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    except cv2.error as error:  # more pixels than OpenCV takes
+        raise UserError(f'image {name} cannot be decoded ({_one_line(error)}); make it smaller or remove it') from error
     if image is None:
-        raise UserError(f'image {name} is not a readable image; copy or download it again, or remove it')
+        image = _decoded_by_pillow(data, name, upright)
     return image
+
+
+def _decoded_by_pillow(data: bytes, name: str, upright: bool) -> np.ndarray:
+    """GIF, AVIF and HEIC, as far as the installed Pillow knows them."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return _of_pillow(image, upright)
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        hint = '; for HEIC: pip install pillow-heif' if name.lower().endswith(('.heic', '.heif')) else ''
+        raise UserError(
+            f'image {name} is not a readable image; copy or download it again, or remove it{hint}'
+        ) from error
+
+
+def is_animated(path: str) -> bool:
+    """Whether a file is an image of several frames, as far as Pillow can tell."""
+    try:
+        with Image.open(path) as image:
+            return getattr(image, 'is_animated', False)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return False
+
+
+def as_image(value: object) -> np.ndarray:
+    """An image in memory as (H, W, 3) uint8 BGR.
+
+    Args:
+        value: an array (H, W), (H, W, 1), (H, W, 3) BGR or (H, W, 4) BGRA; a Pillow image, turned as its EXIF data say;
+            or a tensor as torchvision's (1, H, W), (3, H, W) RGB or (4, H, W) RGBA. Numbers are uint8.
+
+    Raises:
+        UserError: for anything else, empty ones and numbers that are no uint8 among them.
+    """
+    if isinstance(value, Image.Image):
+        return _of_pillow(value, upright=True)
+    rgb = hasattr(value, 'detach')  # a tensor, without importing PyTorch for it
+    array = value.detach().cpu().numpy() if rgb else value
+    if not isinstance(array, np.ndarray):
+        raise UserError(f'a {type(value).__name__} is no image: {_KNOWN}')
+    if array.dtype != np.uint8:
+        raise UserError(f'an image of {array.dtype} numbers: {_KNOWN}; scale it to 0 to 255 and convert it')
+    if rgb and array.ndim == 3:
+        array = array.transpose(1, 2, 0)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3, 4) or not array.size:
+        raise UserError(f'an image of shape {tuple(value.shape)}: {_KNOWN}')
+    channels = array[..., :3] if array.shape[2] > 1 else array.repeat(3, axis=2)
+    return np.ascontiguousarray(channels[..., ::-1] if rgb else channels)
+
+
+def _of_pillow(image: Image.Image, upright: bool) -> np.ndarray:
+    rgb = (ImageOps.exif_transpose(image) if upright else image).convert('RGB')
+    if not all(rgb.size):
+        raise UserError(f'an image of size {rgb.size}: {_KNOWN}')
+    return np.ascontiguousarray(np.asarray(rgb)[..., ::-1])
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())[:200]

@@ -44,7 +44,7 @@ class BoxFile:
             raise UserError(f'boxes {path} is not a JSON file ({error}); give {_FORMAT}') from error
         try:
             self._read(contents)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             raise UserError(f'boxes {path}: {type(error).__name__} {error}; give {_FORMAT}') from error
 
     def _read(self, contents: dict | list) -> None:

@@ -16,10 +16,10 @@ from typing import NoReturn
 import numpy as np
 
 from ..errors import UserError
-from ..images import decode_image, read_image
+from ..images import decode_image, is_animated, read_image
 from ..video import Video, open_video
 
-PICTURE_ENDINGS = ('.bmp', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
+PICTURE_ENDINGS = ('.avif', '.bmp', '.heic', '.heif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
 VIDEO_ENDINGS = ('.avi', '.flv', '.gif', '.m4v', '.mkv', '.mov', '.mp4', '.mpeg', '.mpg', '.ts', '.webm', '.wmv')
 
 _TIMEOUT = 20  # seconds without an answer
@@ -141,7 +141,7 @@ def _find(source: str, chosen: slice) -> list[_Item]:
             files = [entry.path for entry in os.scandir(source) if entry.is_file()]
         except OSError as error:
             raise UserError(f'folder {source} cannot be read: {error.strerror}') from error
-        return _several(source, files, PICTURE_ENDINGS, chosen)
+        return _several(source, filter(_is_image, files), (*PICTURE_ENDINGS, '.gif'), chosen)
     if os.path.exists(source):
         if not source.lower().endswith(PICTURE_ENDINGS + VIDEO_ENDINGS):
             known = ' '.join(PICTURE_ENDINGS + VIDEO_ENDINGS)
@@ -171,7 +171,8 @@ def _natural(path: str) -> list[tuple[bool, int, str]]:
 
 
 def _is_image(path: str) -> bool:
-    return path.lower().endswith(PICTURE_ENDINGS)
+    still = path.lower().endswith('.gif') and os.path.isfile(path) and not is_animated(path)
+    return still or path.lower().endswith(PICTURE_ENDINGS)
 
 
 def _file(path: str, source: str, chosen: slice) -> _Item:

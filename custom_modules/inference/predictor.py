@@ -14,12 +14,13 @@ from mmengine.registry import init_default_scope
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
+from PIL import Image
 
 from ..configuration.loading import load_config
 from ..configuration.skeleton import find_skeleton
 from ..datasets.transforms import ResizeToHeight
 from ..errors import UserError
-from ..images import read_image
+from ..images import as_image, read_image
 from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
 from .boxes import full_image
@@ -90,7 +91,7 @@ class Predictor:
         if checkpoint is None:
             config, checkpoint = find_model(str(config))
         cfg = load_config(config, options)
-        init_default_scope(cfg.get('default_scope', 'mmpose'))
+        init_default_scope(cfg.get('default_scope') or 'mmpose')
         self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
         self.bottom_up = isinstance(self._model, BottomupPoseEstimator)
         bottom_up_only = dict(
@@ -133,13 +134,14 @@ class Predictor:
         """The people in an image, or those in each of several.
 
         Args:
-            images: an image, (H, W, 3) uint8 BGR or the path of its file; or any iterable of images, which is
-                read as far as the results are.
+            images: an image, see :func:`as_image`, or the path of its file; or any iterable of images, which is read
+                as far as the results are, an array or tensor of four axes too.
 
         Raises:
             UserError: when a file is missing or broken.
         """
-        if isinstance(images, (str, Path, np.ndarray, Frame)):
+        single = isinstance(images, (str, Path, Frame, Image.Image)) or getattr(images, 'ndim', 4) < 4
+        if single or not isinstance(images, Iterable):
             return next(self(iter([images])))
         frames = map(_as_frame, images, itertools.count())
         return (people for _, people in self.stream(frames))
@@ -247,11 +249,9 @@ def _shape(samples: list[dict]) -> torch.Size | None:
 def _as_frame(image: object, number: int) -> Frame:
     if isinstance(image, Frame):
         return image
-    if isinstance(image, np.ndarray):
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise UserError(f'an image is (H, W, 3) uint8, BGR, not {image.shape} {image.dtype}')
-        return Frame(image=image, name=f'{number:012d}', path='', number=number, source='')
-    return Frame(read_image(str(image), upright=True), Path(image).stem, str(image), None, str(image))
+    if isinstance(image, (str, Path)):
+        return Frame(read_image(str(image), upright=True), Path(image).stem, str(image), None, str(image))
+    return Frame(image=as_image(image), name=f'{number:012d}', path='', number=number, source='')
 
 
 def _stacked(

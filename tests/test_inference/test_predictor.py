@@ -13,6 +13,7 @@ import pytest
 import torch
 import torchvision
 from mmpose.registry import MODELS
+from PIL import Image
 from shipped_configs import REPOSITORY
 
 from custom_modules.configuration.loading import load_config
@@ -110,6 +111,22 @@ def standing_person(x: float, height: float = 130.0) -> np.ndarray:
     across = [0, 0, -1, -1.3, -1.5, 1, 1.3, 1.5, -0.6, -0.6, -0.6, 0.6, 0.6, 0.6, -0.2, 0.2, -0.5, 0.5]
     down = [0.1, 0.22, 0.22, 0.36, 0.5, 0.22, 0.36, 0.5, 0.52, 0.74, 0.96, 0.52, 0.74, 0.96, 0.05, 0.05, 0.07, 0.07]
     return np.column_stack([x + 0.14 * height * np.array(across), 40 + height * np.array(down)])
+
+
+def test_an_image_in_memory_is_the_same_in_any_layout(openpose: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    bgr = np.ascontiguousarray(rgb[..., ::-1])
+    predict = Predictor(OPENPOSE, openpose, maps=True)
+    expected = predict(bgr)
+    tensor = torch.from_numpy(rgb).permute(2, 0, 1)
+    for image in (Image.fromarray(rgb), tensor, np.dstack([bgr, bgr[..., :1]])):
+        np.testing.assert_array_equal(predict(image).heatmaps, expected.heatmaps)
+    for images in (tensor[None], bgr[None], [Image.fromarray(rgb)]):
+        (people,) = predict(images)
+        np.testing.assert_array_equal(people.heatmaps, expected.heatmaps)
+    for mistake in (bgr / 255, bgr[:0], 7):
+        with pytest.raises(UserError, match='image'):
+            predict(mistake)
 
 
 def test_people_candidates_and_maps_of_ideal_maps(openpose: Path, monkeypatch: pytest.MonkeyPatch) -> None:
