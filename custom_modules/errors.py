@@ -11,6 +11,7 @@ import difflib
 import os
 import re
 import sys
+import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from types import ModuleType
 from typing import NoReturn
 
 USER_ERROR_STATUS = 2
+TRACEBACK_VARIABLE = 'CLASSICPOSE_TRACEBACK'
 INTERRUPTED_STATUS = 130  # what a shell reports for a process ended by Ctrl-C
 
 # The line of a printed traceback that carries the message.
@@ -43,6 +45,8 @@ def report_errors() -> Iterator[None]:
         yield
     except UserError as error:
         if _speaks_for_all():
+            if os.environ.get(TRACEBACK_VARIABLE) == '1':
+                traceback.print_exception(error)
             print(f'error: {message_of(error)}', file=sys.stderr, flush=True)
         _leave(USER_ERROR_STATUS)
     except KeyboardInterrupt:

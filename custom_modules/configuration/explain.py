@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -11,25 +10,28 @@ from mmengine.config import Config
 from mmengine.model import PretrainedInit
 
 from ..errors import UserError, suggestion
-from .keys import KeyPath, accepted_keys, registered_names, remedy, resolve, walk
+from .failures import describe, frames_of, type_name
+from .keys import KeyPath, accepted_keys, registered_names, remedy, walk
 
 
 @contextmanager
 def explained_config_errors(cfg: Config) -> Iterator[None]:
-    """Turn what MMEngine raises about a wrong config into a UserError.
+    """Turn whatever is raised while components are built and first run into a UserError of one line.
 
-    Only what is recognisably such a mistake: the message must be one of MMEngine's or Python's,
-    and what it complains of must stand in the config. Everything else passes with its traceback.
+    In MMEngine's known messages about a wrong config there is more to say than they do; all others are described by
+    :func:`describe`. What a run raises after its first training iteration passes with its traceback: the settings
+    worked.
     """
     try:
         yield
-    except (TypeError, KeyError, ValueError, OSError) as error:
+    except UserError:
+        raise
+    except Exception as error:
+        if any(getattr(frame.f_locals.get('self'), 'has_trained', False) is True for frame in frames_of(error)):
+            raise
         message = str(error.args[0]) if error.args else ''
         explanations = (explain(cfg, error, message) for explain in _EXPLANATIONS)
-        explanation = next(filter(None, explanations), None)
-        if explanation is None:
-            raise
-        raise UserError(explanation) from error
+        raise UserError(next(filter(None, explanations), None) or describe(cfg, error)) from error
 
 
 def _unexpected_argument(cfg: Config, error: Exception, message: str) -> str | None:
@@ -40,19 +42,19 @@ def _unexpected_argument(cfg: Config, error: Exception, message: str) -> str | N
     for path, group in _groups(cfg):
         accepted = accepted_keys(path, group)
         if name in group and accepted is not None and name not in accepted:
-            owner = _type_name(group) or path[-1]
+            owner = type_name(group) or path[-1]
             return f'config {_dotted(path)}: {owner} takes no {name}{remedy(name, accepted)}'
     return None
 
 
 def _missing_argument(cfg: Config, error: Exception, message: str) -> str | None:
     match = re.search(r'(\w+)\.__init__\(\) missing \d+ required [\w-]+ arguments?: (.+)', message)
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = list(frames_of(error))
     # A call by any other function has nothing to do with the config.
     if match is None or frames[-1].f_code.co_name != 'build_from_cfg':
         return None
     kind, names = match.groups()
-    path = next((path for path, group in _groups(cfg) if _type_name(group) == kind), None)
+    path = next((path for path, group in _groups(cfg) if type_name(group) == kind), None)
     return path and f'config {_dotted(path)}: {kind} needs {names}'
 
 
@@ -82,7 +84,7 @@ def _missing_weights(cfg: Config, error: Exception, message: str) -> str | None:
 
 
 def _weights_out_of_reach(cfg: Config, error: Exception, message: str) -> str | None:
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    frames = list(frames_of(error))
     address = next((frame.f_locals['filename'] for frame in frames if frame.f_code.co_name == 'load_from_http'), None)
     loaders = [frame.f_locals.get('self') for frame in frames]
     wanted = {loader.checkpoint for loader in loaders if isinstance(loader, PretrainedInit)}
@@ -107,11 +109,6 @@ _EXPLANATIONS = (
 
 def _groups(cfg: Config) -> Iterator[tuple[KeyPath, Mapping]]:
     return ((path, value) for path, value in walk(cfg) if isinstance(value, Mapping))
-
-
-def _type_name(group: Mapping) -> str | None:
-    kind = group.get('type') and (resolve(group['type']) or group['type'])
-    return getattr(kind, '__name__', kind)
 
 
 def _dotted(path: KeyPath) -> str:

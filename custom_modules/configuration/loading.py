@@ -14,6 +14,7 @@ from mmengine.config import Config, DictAction
 from mmengine.config.utils import ConfigParsingError
 
 from ..errors import UserError, near_names, suggestion
+from .failures import note_given_settings
 from .keys import RUNNER_KEYS, KeyPath, accepted_keys, remedy, walk
 
 
@@ -45,7 +46,11 @@ def override(cfg: Config, options: Sequence[str]) -> None:
     values = _parse_options(options)
     for key, value in values.items():
         _check_override(cfg, key, value)
-    cfg.merge_from_dict(values)
+    try:
+        cfg.merge_from_dict(values)
+    except Exception as error:  # MMEngine has many ways to be surprised by a value
+        raise UserError(f'--cfg-options {" ".join(options)}: {type(error).__name__}: {error}') from error
+    note_given_settings(cfg, values)
 
 
 def _check_file(path: Path) -> None:
@@ -71,10 +76,7 @@ def _parse(path: Path) -> Config:
         reason = f'its base config {missing[1]} does not exist' if missing else str(error)
         raise UserError(f'{_file_at_fault(error, path)}: {reason}') from error
     except Exception as error:
-        line = _line_at_fault(error)
-        if line is None and not isinstance(error, (FileNotFoundError, ImportError)):
-            raise
-        raise UserError(f'{line or path}: {type(error).__name__}: {error}') from error
+        raise UserError(f'{_line_at_fault(error) or path}: {type(error).__name__}: {error}') from error
 
 
 def _file_at_fault(error: Exception, path: Path) -> str:

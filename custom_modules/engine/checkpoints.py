@@ -100,6 +100,9 @@ def check_state_dict(model: nn.Module, checkpoint: dict, path: str | Path) -> No
     if not isinstance(checkpoint, dict):
         raise UserError(f'checkpoint {path} holds a {type(checkpoint).__name__}, not the weights of a model')
     source = checkpoint.get('state_dict', checkpoint)
+    tensors = isinstance(source, dict) and all(isinstance(name, str) for name in source)
+    if not tensors or not any(isinstance(value, torch.Tensor) for value in source.values()):
+        raise UserError(f'checkpoint {path} holds no tensors where the weights of a model should be')
     source = OrderedDict((re.sub(r'^module\.', '', name), value) for name, value in source.items())
     own = model.state_dict()
     misshapen = [name for name in source if name in own and getattr(source[name], 'shape', None) != own[name].shape]

@@ -63,22 +63,31 @@ def train(
         UserError: where the config, an option or a file it names is wrong.
     """
     cfg = load_config(config, options)
-    _require(cfg, config, *_TRAINING)
-    cfg.work_dir = _work_dir(cfg, work_dir)
-    if not validate:
-        cfg.update(dict.fromkeys(_VALIDATION))
-    set_precision(cfg, amp)
-    keep_a_complete_checkpoint(cfg)
-    if cfg.get('train_stages'):
-        if resume not in (None, RESUME_LATEST):
-            raise UserError(f'--resume {resume}: a cascade resumes by itself where it was; give --resume alone')
+    with explained_config_errors(cfg):
+        _require(cfg, config, *_TRAINING)
+        cfg.work_dir = _work_dir(cfg, work_dir)
         if not validate:
-            raise UserError('a cascade learns from its errors on validation people: leave out --no-validate')
-        for stage in stage_configs(cfg, resume=bool(resume)):
-            train_once(stage, resume, launcher)
-    else:
-        train_once(cfg, resume, launcher)
-    disconnect_processes()
+            cfg.update(dict.fromkeys(_VALIDATION))
+        set_precision(cfg, amp)
+        keep_a_complete_checkpoint(cfg)
+        if cfg.get('train_stages'):
+            _train_stages(cfg, resume, validate, launcher)
+        else:
+            train_once(cfg, resume, launcher)
+        disconnect_processes()
+
+
+def _train_stages(cfg: Config, resume: str | Path | None, validate: bool, launcher: str) -> None:
+    if resume not in (None, RESUME_LATEST):
+        raise UserError(f'--resume {resume}: a cascade resumes by itself where it was; give --resume alone')
+    if not validate:
+        raise UserError('a cascade learns from its errors on validation people: leave out --no-validate')
+    finished = True
+    for stage in stage_configs(cfg, resume=bool(resume)):
+        finished = False
+        train_once(stage, resume, launcher)
+    if finished and local_rank() == 0:
+        print(f'all stages in {cfg.work_dir} were finished before')
 
 
 def train_once(cfg: Config, resume: str | Path | None, launcher: str) -> None:
@@ -90,6 +99,15 @@ def train_once(cfg: Config, resume: str | Path | None, launcher: str) -> None:
         runner.register_hook(CheckpointMatchHook(cfg.load_from))
     with explained_config_errors(cfg):
         runner.train()
+    if runner.has_trained:
+        return
+    if not cfg.get('resume'):
+        raise UserError(f'no iteration was trained, train_cfg asks for none: {dict(cfg.train_cfg)}')
+    if local_rank() == 0:
+        runner.logger.info(
+            f'this training was finished before, after {runner.epoch} epochs and {runner.iter} iterations: '
+            'for more set train_cfg.max_epochs or train_cfg.max_iters'
+        )
 
 
 def test(
@@ -119,26 +137,26 @@ def test(
         UserError: where the config, the checkpoint, an option or a file they name is wrong.
     """
     cfg = load_config(config, options)
-    _require(cfg, config, 'test_dataloader', 'test_cfg', 'test_evaluator')
-    check_checkpoint_file(checkpoint)
-    cfg.work_dir = _work_dir(cfg, work_dir)
-    cfg.load_from, cfg.resume = str(checkpoint), False
-    remove_training(cfg)
-    if cfg.model.get('test_cfg', {}).get('output_maps'):
-        cfg.model.test_cfg.output_maps = False  # validation draws them; in a dump they would weigh gigabytes
-    if dump:
-        add_dump(cfg, dump)
-    if show_dir:
-        add_images(cfg, show_dir, show_maps)
-    if out:
-        _prepare_file(Path(out))
-    runner = build_runner(cfg, launcher)
-    runner.register_hook(CheckpointMatchHook(checkpoint))
     with explained_config_errors(cfg):
+        _require(cfg, config, 'test_dataloader', 'test_cfg', 'test_evaluator')
+        check_checkpoint_file(checkpoint)
+        cfg.work_dir = _work_dir(cfg, work_dir)
+        cfg.load_from, cfg.resume = str(checkpoint), False
+        remove_training(cfg)
+        if cfg.model.get('test_cfg', {}).get('output_maps'):
+            cfg.model.test_cfg.output_maps = False  # validation draws them; in a dump they would weigh gigabytes
+        if dump:
+            add_dump(cfg, dump)
+        if show_dir:
+            add_images(cfg, show_dir, show_maps)
+        if out:
+            _prepare_file(Path(out))
+        runner = build_runner(cfg, launcher)
+        runner.register_hook(CheckpointMatchHook(checkpoint))
         metrics = runner.test()
-    if out:
-        write_metrics(metrics, out)
-    del runner
+        if out:
+            write_metrics(metrics, out)
+        del runner
     disconnect_processes()
     return metrics
 

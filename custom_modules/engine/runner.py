@@ -1,23 +1,57 @@
-"""MMEngine's Runner with checkpoints that a killed process cannot spoil."""
+"""MMEngine's Runner with checkpoints that a killed process cannot spoil and data whose steps tell what fails."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
+from mmengine.config import Config
+from mmengine.dataset import Compose
 from mmengine.dist import master_only
+from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
+from ..configuration.failures import describe
+from ..configuration.keys import KeyPath
+from ..errors import UserError
 from .checkpoints import DataOnlyHook, explained_loading
+from .hooks.interrupt import InterruptHook
+
+# DataLoader refuses these without worker processes.
+_OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout')
 
 
 class PoseRunner(Runner):
-    """The Runner behind the command lines."""
+    """The Runner behind the command lines.
+
+    Attributes:
+        has_trained: whether an iteration of training has ended, so that the settings work.
+    """
+
+    has_trained = False
 
     def register_hooks(self, *args, **kwargs) -> None:
         """As Runner's, with a hook that keeps checkpoints loadable."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(DataOnlyHook())
+        self.register_hook(_FirstIterationHook())
+        self.register_hook(InterruptHook())
+
+    def build_dataloader(self, dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
+        """As Runner's, also without worker processes, and a transform that fails says which it is."""
+        settings = dataloader
+        if isinstance(settings, dict) and not settings.get('num_workers'):
+            settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
+        loader = Runner.build_dataloader(settings, *args, **kwargs)
+        loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
+        name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
+        if name:
+            for path, dataset in _leaves(loader.dataset, (name, 'dataset')):
+                if isinstance(getattr(dataset, 'pipeline', None), Compose):
+                    dataset.pipeline = ExplainedPipeline(dataset.pipeline, self.cfg, (*path, 'pipeline'))
+        return loader
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
@@ -39,7 +73,67 @@ class PoseRunner(Runner):
         if self.cfg.get('train_cfg') is not None:
             super().dump_config()
 
+    def resume(self, filename: str, *args, **kwargs) -> None:
+        """As Runner's. UserError when the file is a checkpoint but not of a training that can go on."""
+        try:
+            super().resume(filename, *args, **kwargs)
+        except UserError:
+            raise
+        except Exception as error:
+            raise UserError(
+                f'checkpoint {filename} cannot be resumed from ({type(error).__name__}: {error}): give another one, or '
+                'start anew from its weights with --cfg-options load_from=...'
+            ) from error
+
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """As Runner's. UserError when the file is not a checkpoint."""
         with explained_loading(filename):
             return super().load_checkpoint(filename, *args, **kwargs)
+
+
+class ExplainedPipeline(Compose):
+    """The steps of a data set; whatever one of them raises becomes one line that names the step.
+
+    Args:
+        steps: as MMEngine built them.
+        cfg: the config that they were built from.
+        path: of the pipeline in it.
+    """
+
+    def __init__(self, steps: Compose, cfg: Config, path: KeyPath) -> None:
+        super().__init__([])
+        self.transforms = steps.transforms
+        self._cfg, self._path = cfg, path
+
+    def __call__(self, data: dict) -> dict | None:
+        """The sample after the last step; None where a step drops it.
+
+        Raises:
+            UserError: for any exception in a step.
+        """
+        for position, transform in enumerate(self.transforms):
+            try:
+                data = transform(data)
+            except UserError:
+                raise
+            except Exception as error:
+                raise UserError(describe(self._cfg, error, (*self._path, str(position)))) from error
+            if data is None:
+                return None
+        return data
+
+
+class _FirstIterationHook(Hook):
+    def after_train_iter(self, runner: PoseRunner, *_: object, **__: object) -> None:
+        runner.has_trained = True
+
+
+def _leaves(dataset: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:
+    """The data sets within concatenated and repeated ones, with their paths."""
+    if hasattr(dataset, 'datasets'):
+        for position, inner in enumerate(dataset.datasets):
+            yield from _leaves(inner, (*path, 'datasets', str(position)))
+    elif hasattr(dataset, 'dataset'):
+        yield from _leaves(dataset.dataset, (*path, 'dataset'))
+    else:
+        yield path, dataset

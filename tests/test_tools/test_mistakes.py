@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -89,13 +90,85 @@ def test_a_wrong_setting_in_the_config(
     assert expected in mistake(launch.train, bad, work_dir=tmp_path / 'work')
 
 
-def test_a_bug_keeps_its_traceback(config: Path, tmp_path: Path, monkeypatch):
-    def failing(*args, **kwargs):
-        raise TypeError("helper() got an unexpected keyword argument 'type'")
+@pytest.mark.parametrize(
+    ('option', 'expected'),
+    [
+        ('train_dataloader.batch_size=0', 'config train_dataloader: ValueError: batch_size should be a positive'),
+        ('train_dataloader.num_workers=-1', 'config train_dataloader: ValueError: num_workers'),
+        ('model.backbone.depth=x', 'config model.backbone (ResNet): KeyError'),
+        ('model.backbone.depth=None', 'config model.backbone (ResNet): KeyError'),
+        ('model.head.in_channels=None', 'config model.head (RegressionHead): '),
+        ('model.head.in_channels=3', 'config model.head (RegressionHead): RuntimeError: mat1 and mat2'),
+        ('train_dataloader.dataset.pipeline=[]', 'config model.data_preprocessor (PoseDataPreprocessor): '),
+        ('train_dataloader.dataset.ann_file=[]', 'config train_dataloader.dataset (CocoDataset): '),
+        (
+            'train_dataloader.dataset.pipeline.2.input_size=x',
+            'config train_dataloader.dataset.pipeline.2 (TopdownAffine)',
+        ),
+        ('train_cfg.max_epochs=1.5', 'config train_cfg (EpochBasedTrainLoop): '),
+        ('default_scope=1e30', 'default_scope=1e+30'),
+        ('optim_wrapper.optimizer.lr=x', 'config optim_wrapper'),
+        ('default_hooks=None', 'given on the command line: default_hooks=None'),
+        ('param_scheduler=5', 'given on the command line: param_scheduler=5'),
+    ],
+)
+def test_a_wrong_value_on_the_command_line(
+    config: Path, tmp_path: Path, mistake: Mistake, option: str, expected: str
+) -> None:
+    message = mistake(launch.train, config, work_dir=tmp_path, validate=False, options=[option])
+    assert expected in message
+    assert f'given on the command line: {option.split("=")[0]}=' in message
+    assert message.endswith('CLASSICPOSE_TRACEBACK=1 in the environment shows the traceback')
 
-    monkeypatch.setattr('mmpose.models.ResNet.init_weights', failing)
-    with pytest.raises(TypeError, match='helper'), report_errors():
-        launch.train(config, work_dir=tmp_path)
+
+def test_a_training_of_nothing(config: Path, tmp_path: Path, mistake: Mistake) -> None:
+    message = mistake(launch.train, config, work_dir=tmp_path, options=['train_cfg.max_epochs=-1'])
+    assert 'no iteration was trained' in message
+
+
+def test_settings_of_worker_processes_without_workers(config: Path, tmp_path: Path) -> None:
+    options = ['train_dataloader.persistent_workers=True', 'train_dataloader.prefetch_factor=2']
+    launch.train(config, work_dir=tmp_path, validate=False, options=[*options, 'train_cfg.max_epochs=1'])
+    assert (tmp_path / 'epoch_1.pth').is_file()
+
+
+@TRANSFORMS.register_module()
+class BuggyPlugIn:
+    def __call__(self, results: dict) -> dict:
+        return results['no such key']
+
+
+@pytest.mark.parametrize('workers', [0, 1])
+def test_the_bug_of_a_plug_in_is_findable(
+    config: Path, tmp_path: Path, mistake: Mistake, monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    bad = tmp_path / 'bad.py'
+    bad.write_text(
+        config.read_text().replace('dict(type=GenerateTarget, encoder=codec)', "dict(type='mmpose.BuggyPlugIn')")
+    )
+    message = mistake(launch.train, bad, work_dir=tmp_path, options=[f'train_dataloader.num_workers={workers}'])
+    line = inspect.getsourcelines(BuggyPlugIn.__call__)[1] + 1
+    assert "config train_dataloader.dataset.pipeline.3 (BuggyPlugIn): KeyError: 'no such key'" in message
+    assert f'raised in {__file__}, line {line}' in message
+
+
+def test_a_traceback_is_shown_on_request(config: Path, tmp_path: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv('CLASSICPOSE_TRACEBACK', '1')
+    with pytest.raises(SystemExit), report_errors():
+        launch.train(config, work_dir=tmp_path, options=['model.backbone.depth=x'])
+    error = capsys.readouterr().err
+    assert 'Traceback' in error
+    assert 'resnet.py' in error
+    assert 'error: config model.backbone' in error
+
+
+def test_after_an_iteration_a_bug_keeps_its_traceback(config: Path, tmp_path: Path, monkeypatch) -> None:
+    def failing(*args, **kwargs):
+        raise TypeError('a bug')
+
+    monkeypatch.setattr('mmengine.hooks.CheckpointHook.after_train_epoch', failing)
+    with pytest.raises(TypeError, match='a bug'), report_errors():
+        launch.train(config, work_dir=tmp_path, validate=False)
 
 
 def test_a_checkpoint_that_is_none(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
