@@ -1,0 +1,229 @@
+"""Sound inputs, and what may happen to each kind of them: a case is a command line with one thing wrong in it."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import scipy.io
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'test_tools'))
+
+import tiny_run
+
+from custom_modules.configuration.keys import walk
+from custom_modules.configuration.loading import load_config
+from custom_modules.datasets.synthetic.flic import generate_flic
+from custom_modules.engine import launch
+from custom_modules.writers.video import VideoFile
+
+from .harness import CANARY
+
+Command = tuple[str, list[object]]
+
+_ODD_VALUES = (
+    None, True, -1, 0, 1, 3.5, 10**400, 1e308, float('nan'), float('inf'), '', 'x', 'ä\0', [], [[]], [None], {},
+    {'a': 1}, [1, 2, 3], '0' * 1000, 2**31, 2**63, -(2**31),
+)  # fmt: skip
+_ODD_SETTINGS = (
+    '0', '-1', 'x', 'None', '[]', '1e30', 'True', '0.5', '[1,2]', '(3,)', '2', '99', '1e-30', 'nan', '[x,y]', '[[1]]',
+)  # fmt: skip
+_DATA_CONFIG = """
+train_dataloader = dict(batch_size=1, num_workers=0, dataset=dict(
+    type='mmpose.{kind}', data_root={root!r}, ann_file={file!r}, pipeline=[]))
+"""
+_BATCH = 'train_dataloader.batch_size=2'
+
+
+class _RunsCode:
+    """Makes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple:
+        return open, (CANARY, 'w')
+
+
+def make_inputs(folder: Path) -> None:
+    """Everything that a case mutates, sound."""
+    tiny_run.write(folder)
+    config = folder / 'tiny.py'
+    config.write_text(config.read_text().replace('type=CocoDataset', 'type=TopDownCocoDataset').replace(
+        'from torch.optim', 'from custom_modules.datasets import TopDownCocoDataset\nfrom torch.optim'
+    ).replace('CocoDataset, GetBBox', 'GetBBox').replace(str(folder), '.'))  # fmt: skip
+    people = folder / 'data/people.json'
+    contents = json.loads(people.read_text())
+    for annotation in contents['annotations'][:3]:
+        annotation['segmentation'] = [[10, 10, 60, 10, 60, 60, 10, 60]]
+    contents['annotations'][3]['segmentation'] = dict(size=[80, 80], counts=[800, 800, 4800])
+    people.write_text(json.dumps(contents))
+    bottom_up = _DATA_CONFIG.format(kind='BottomUpCocoDataset', root='./data', file='people.json')
+    (folder / 'bottom_up.py').write_text(bottom_up)
+    generate_flic(folder / 'flic', num_train=4, num_test=2, size=(90, 60), seed=1)
+    (folder / 'flic.py').write_text(_DATA_CONFIG.format(kind='FlicDataset', root='./flic', file='examples.mat'))
+    (folder / 'lsp/images').mkdir(parents=True)
+    joints = np.random.default_rng(0).uniform(1, 50, (14, 3, 4))
+    scipy.io.savemat(folder / 'lsp/joints.mat', dict(joints=joints))
+    for number in range(1, 5):
+        cv2.imwrite(str(folder / f'lsp/images/im{number:05d}.jpg'), np.zeros((60, 60, 3), np.uint8))
+    (folder / 'lsp.py').write_text(_DATA_CONFIG.format(kind='LspDataset', root='./lsp', file='joints.mat'))
+    with VideoFile(folder / 'walk.mp4', 25) as video:
+        for number in range(4):
+            video.write(np.full((64, 64, 3), 40 * number, np.uint8))
+    boxes = [dict(image_id=number, category_id=1, bbox=[10, 10, 50, 50], score=0.9) for number in range(1, 5)]
+    (folder / 'boxes.json').write_text(json.dumps(boxes))
+
+
+def train_once(folder: Path) -> None:
+    """A checkpoint of the small network, ``last.pth``, and its ONNX file; run in the folder."""
+    launch.train('tiny.py', work_dir='trained', validate=False, options=['train_cfg.max_epochs=1'])
+    shutil.move(folder / 'trained/epoch_1.pth', folder / 'last.pth')
+    shutil.rmtree(folder / 'trained')
+
+
+def _predict(*inputs: str, model: str = 'last.pth') -> Command:
+    return 'predict.py', ['tiny.py', model, *inputs, '--write_json', 'out', '--write_csv', 'out/people.csv']
+
+
+def _train(*options: str, resume: bool = False) -> Command:
+    more = ['--resume', 'last.pth'] if resume else []
+    settings = ['train_cfg.max_epochs=2' if resume else 'train_cfg.max_epochs=1', _BATCH, *options]
+    return 'train.py', ['tiny.py', '--work-dir', 'out', '--no-validate', *more, '--cfg-options', *settings]
+
+
+def _test(checkpoint: str = 'last.pth') -> Command:
+    return 'test.py', ['tiny.py', checkpoint, '--work-dir', 'out', '--out', 'out/metrics.json']
+
+
+def annotations(folder: Path, chance: random.Random) -> Command:
+    """COCO's annotation files: odd values anywhere, fields taken away, bytes changed."""
+    _mutate_json(folder / 'data/people.json', chance)
+    config = chance.choice(['tiny.py', 'bottom_up.py'])
+    return chance.choice([('inspect_data.py', [config, '--no-images'])] * 4 + [_train(), _test()])
+
+
+def boxes(folder: Path, chance: random.Random) -> Command:
+    """Files of boxes for prediction."""
+    _mutate_json(folder / 'boxes.json', chance)
+    tool, arguments = _predict('data/images/1.jpg', 'data/images/2.jpg')
+    return tool, [*arguments, '--boxes', 'boxes.json']
+
+
+def matlab(folder: Path, chance: random.Random) -> Command:
+    """FLIC's and LSP's annotation files."""
+    name = chance.choice(['flic', 'lsp'])
+    path = folder / name / ('examples.mat' if name == 'flic' else 'joints.mat')
+    if chance.random() < 0.5:
+        _mutate_bytes(path, chance)
+    else:
+        odd = [np.nan, np.zeros((3, 14, 0)), np.full((14, 3, 2), np.inf), np.array(['x']), 1j * np.ones((14, 3, 2)), []]
+        fields = ['filepath', 'coords', 'torsobox', 'istrain', 'istest']
+        examples = {
+            field: chance.choice([odd[0], 'x', np.ones((2, 29)), odd[4]]) for field in fields[chance.randrange(3) :]
+        }
+        scipy.io.savemat(path, dict(joints=chance.choice(odd), examples=chance.choice([examples, [examples] * 2, 'x'])))
+    return 'inspect_data.py', [f'{name}.py', '--no-images']
+
+
+def images(folder: Path, chance: random.Random) -> Command:
+    """Image files."""
+    path = folder / 'data/images/2.jpg'
+    if chance.random() < 0.3:
+        encoded = cv2.imencode(chance.choice(['.png', '.tiff', '.webp', '.bmp']), cv2.imread(str(path)))[1].tobytes()
+        path.write_bytes(encoded)
+    _mutate_bytes(path, chance)
+    return chance.choice([_predict('data/images'), _train()])
+
+
+def videos(folder: Path, chance: random.Random) -> Command:
+    """Video files."""
+    _mutate_bytes(folder / 'walk.mp4', chance)
+    return _predict('walk.mp4')
+
+
+def checkpoints(folder: Path, chance: random.Random) -> Command:
+    """Checkpoints: bytes changed, odd values in place of what belongs there, code to run."""
+    path = folder / 'last.pth'
+    if chance.random() < 0.4:
+        _mutate_bytes(path, chance)
+    else:
+        contents = torch.load(path, weights_only=False)
+        place, key = _somewhere(contents, chance)
+        odd = [*_ODD_VALUES, torch.zeros(0), torch.full((3, 3), float('nan')), _RunsCode(), np.float64(3)]
+        place[key] = chance.choice(odd)
+        torch.save(contents, path)
+    return chance.choice([_test(), _train(resume=True), _predict('data/images/1.jpg')])
+
+
+def configs(folder: Path, chance: random.Random) -> Command:
+    """Config files: a line damaged, doubled, taken away."""
+    path = folder / 'tiny.py'
+    lines = path.read_text().splitlines()
+    number = chance.randrange(len(lines))
+    line = lines[number]
+    cut = chance.randrange(len(line) + 1)
+    lines[number] = chance.choice(
+        ['', line[:cut], line[:cut] + chance.choice('()[]{}=,.\'"0x\n\t#') + line[cut:], line + line, line[::-1],
+         line.replace('=', '==', 1), line.replace('1', '-1'), line.replace('type=', 'typ='),
+         line.replace('dict', 'list')]
+    )  # fmt: skip
+    path.write_text('\n'.join(lines))
+    return _train()
+
+
+def settings(folder: Path, chance: random.Random) -> Command:
+    """One wrong value on the command line."""
+    keys = ['.'.join(map(str, path)) for path, _ in walk(load_config(folder / 'tiny.py'))]
+    key = chance.choice([key for key in keys if not key.startswith(('val_', 'test_', 'work_dir'))])
+    return _train(f'{key}={chance.choice(_ODD_SETTINGS)}')
+
+
+KINDS: dict[str, Callable[[Path, random.Random], Command]] = {
+    kind.__name__: kind for kind in (annotations, boxes, matlab, images, videos, checkpoints, configs, settings)
+}
+
+
+def _mutate_bytes(path: Path, chance: random.Random) -> None:
+    data = bytearray(path.read_bytes())
+    for _ in range(chance.choice([1, 1, 3, 20])):
+        place = chance.randrange(max(len(data), 1))
+        match chance.randrange(4):
+            case 0:
+                data[place : place + 1] = bytes([chance.randrange(256)])
+            case 1:
+                del data[place : place + chance.randrange(64)]
+            case 2:
+                data[place:place] = bytes(chance.randrange(256) for _ in range(chance.randrange(16)))
+            case _:
+                data[place:] = data[place : chance.randrange(place, len(data) + 1)]
+    path.write_bytes(data)
+
+
+def _mutate_json(path: Path, chance: random.Random) -> None:
+    if chance.random() < 0.2:
+        _mutate_bytes(path, chance)
+        return
+    contents = json.loads(path.read_text())
+    for _ in range(chance.choice([1, 1, 1, 3])):
+        place, key = _somewhere(contents, chance)
+        if isinstance(place, dict) and chance.random() < 0.3:
+            del place[key]
+        else:
+            place[key] = chance.choice(_ODD_VALUES)
+    path.write_text(json.dumps(contents))
+
+
+def _somewhere(contents: object, chance: random.Random) -> tuple[dict | list, object]:
+    """A place in nested lists and dictionaries, deep ones as likely as others."""
+    place = contents
+    while True:
+        key = chance.choice(list(place)) if isinstance(place, dict) else chance.randrange(len(place))
+        inner = place[key]
+        if not isinstance(inner, dict | list) or not inner or chance.random() < 0.2:
+            return place, key
+        place = inner
