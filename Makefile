@@ -12,7 +12,7 @@ ENVIRONMENT := .venv/installed
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: $(ENVIRONMENT) ## train and evaluate on built-in data
+demo: $(ENVIRONMENT) ## find people in photographs, then train and test on built-in data
 	.venv/bin/python tools/demo.py
 
 test: $(ENVIRONMENT) ## run the tests
@@ -30,7 +30,7 @@ $(ENVIRONMENT): requirements.txt requirements-core.txt pyproject.toml $(wildcard
 	@$(or $(PYTHON),false) -c '$(SUPPORTED)' 2>/dev/null || { \
 		echo "ClassicPose needs Python 3.10 to 3.14, and found none." \
 			"Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 1; }
-	@echo "Setting up .venv with $(PYTHON): about two minutes and 6 GB of disk ..."
+	@echo "Setting up .venv with $(PYTHON): about two minutes and 6 GB of disk."
 	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@.venv/bin/python tools/set_up.py requirements.txt
 	@touch $@
