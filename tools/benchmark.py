@@ -19,6 +19,7 @@ WHAT = {
     'loader': "every step of a config's training pipeline in one process, on the config's own images",
     'batches': "what a config's training batches cost the main process, however many processes make them",
     'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
+    'network': 'the networks of several configs on one image, in turn, without decoding',
     'predict': 'a test image of a config: reading, network, decoding, one at a time',
 }
 
@@ -43,6 +44,9 @@ def parse_args() -> argparse.Namespace:
                 '(lightweight-human-pose-estimation.pytorch), realtime= '
                 '(pytorch_Realtime_Multi-Person_Pose_Estimation, its lib/pafprocess built)',
             )
+        elif name == 'network':
+            command.add_argument('configs', nargs='+', help='config files')
+            command.add_argument('--size', type=int, nargs=2, default=(656, 368), metavar=('W', 'H'))
         else:
             command.add_argument('config', help='a config file')
             command.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
@@ -56,11 +60,18 @@ def parse_args() -> argparse.Namespace:
         if name == 'predict':
             command.add_argument('--checkpoint', help='a .pth file; random weights without it')
         command.add_argument(
-            '--repeats', type=int, default=dict(loader=300, batches=20, step=10).get(name, 50), metavar='N'
+            '--repeats',
+            type=int,
+            default=dict(loader=300, batches=20, step=10, network=5).get(name, 50),
+            metavar='N',
         )
         command.add_argument('--seed', type=int, default=0)
         command.add_argument(
-            '--threads', type=int, default=0 if name in ('step', 'predict') else 1, metavar='N', help='0 for all cores'
+            '--threads',
+            type=int,
+            default=0 if name in ('step', 'network', 'predict') else 1,
+            metavar='N',
+            help='0 for all cores',
         )
         command.add_argument('--json', metavar='FILE', help='write the rows to this file, too')
     return parser.parse_args()
@@ -102,6 +113,8 @@ def measure(args: argparse.Namespace) -> list[dict]:
     if args.command == 'decode':
         others = baselines.find(args.baseline, 'decode')
         return speed.measure_decode(args.people, args.repeats, args.seed, others, apart=args.apart)
+    if args.command == 'network':
+        return speed.measure_networks([load_config(config) for config in args.configs], args.size, args.repeats)
     cfg = load_config(args.config, args.cfg_options)
     if args.command == 'loader':
         return speed.measure_loader(cfg, args.repeats, args.seed)

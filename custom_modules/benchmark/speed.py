@@ -7,6 +7,7 @@ import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -219,6 +220,33 @@ def measure_predict(cfg: Config, images: int, checkpoint: str | None) -> Rows:
         for name, seconds in _predict(model, batch).items():
             times[name].append(seconds)
     return [dict(step=name, ms=1e3 * median(values)) for name, values in times.items()]
+
+
+@torch.inference_mode()
+def measure_networks(cfgs: Sequence[Config], size: tuple[int, int], repeats: int) -> Rows:
+    """Images a second of the networks of several configs, one random image of ``size`` (w, h) at a time, without
+    decoding.
+
+    The networks take turns, so that all see the same load of the machine.
+    """
+    models = {}
+    for cfg in cfgs:
+        if 'weights' in cfg.model.backbone:
+            cfg.model.backbone.weights = None
+        models[Path(cfg.filename).stem] = _on_device(cfg).eval()
+    times = defaultdict(list)
+    for turn in range(repeats + 1):
+        for name, model in models.items():
+            inputs = torch.randn(1, 3, *reversed(size), device=next(model.parameters()).device)
+            started = time.perf_counter()
+            _finished(model.head(model.extract_feat(inputs)))
+            if turn:  # the first is a warm-up
+                times[name].append(time.perf_counter() - started)
+    parameters = {name: sum(weight.numel() for weight in model.parameters()) for name, model in models.items()}
+    return [
+        {'config': name, 'million parameters': parameters[name] / 1e6, 'images/s': 1 / median(values)}
+        for name, values in times.items()
+    ]
 
 
 @torch.no_grad()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from mmpose.registry import KEYPOINT_CODECS
@@ -141,3 +143,13 @@ def test_registered_and_for_any_skeleton() -> None:
 def test_wrong_settings_are_refused(settings: dict) -> None:
     with pytest.raises(ValueError, match='targets|decoder|stride|skeleton'):
         PartAffinityField(**dict(input_size=SIZE, heatmap_size=(82, 46)) | settings)
+
+
+def test_a_decoder_may_be_another_one_with_changes() -> None:
+    """As MPI's: OpenPose's with its own thresholds."""
+    sizes = dict(input_size=(64, 64), heatmap_size=(8, 8))
+    changed = PartAffinityField(**sizes, decoder=dict(base='openpose', peak_threshold=0.6)).settings
+    assert changed == replace(DECODERS['openpose'], peak_threshold=0.6)
+    assert PartAffinityField(**sizes, decoder=dict(min_parts=2)).settings == replace(DECODERS['default'], min_parts=2)
+    with pytest.raises(ValueError, match="no decoder 'caffe'"):
+        PartAffinityField(**sizes, decoder=dict(base='caffe'))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from command_lines import only_error, run_tool
+from shipped_configs import REPOSITORY
 
 
 @pytest.mark.parametrize('what', ['targets', 'decode'])
@@ -29,6 +30,14 @@ def test_a_configs_loader_step_and_prediction(config: Path, tmp_path: Path) -> N
     assert 'images/s' in step
     predict = run_tool('benchmark.py', 'predict', config, '--repeats', 2, cwd=tmp_path).stdout
     assert 'network' in predict
+
+
+def test_networks_in_turn(tmp_path: Path) -> None:
+    configs = [REPOSITORY / f'configs/demo/openpose{name}_generated.py' for name in ('', '_body25')]
+    said = run_tool('benchmark.py', 'network', *configs, '--size', 64, 64, '--repeats', 1, cwd=tmp_path).stdout
+    header, *rows = said.splitlines()
+    assert 'images/s' in header
+    assert [row.split()[0] for row in rows[:2]] == [config.stem for config in configs]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from mmengine.config import ConfigDict
+from mmengine.model.weight_init import normal_init
 from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
@@ -51,6 +52,12 @@ class PoseMachineHead(BaseHead):
         """Of the hand or face that the codec encodes."""
         return self.decoder.skeleton
 
+    def init_weights(self) -> None:
+        """As ``init_cfg`` says, and maps start near zero, as most of their cells end."""
+        super().init_weights()
+        for stage in self.stages:
+            normal_init(stage[-1], std=0.01)
+
     def stage_maps(self, feats: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Feature maps, of which the last (B, C, H, W) is used, to (B, K + 1, H, W) of every stage, background last."""
         features, maps = feats[-1], []
@@ -78,8 +85,15 @@ class PoseMachineHead(BaseHead):
     def predict(
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, test_cfg: ConfigDict | None = None
     ) -> InstanceList:
-        """``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K) of every image."""
-        return self.decode(self.forward(feats))
+        """``keypoints`` (1, K, 2) in input pixels and ``keypoint_scores`` (1, K) of every image.
+
+        With ``flip_test`` the features are also those of the mirrored images, and the maps are averaged.
+        """
+        if not (test_cfg or {}).get('flip_test', False):
+            return self.decode(self.forward(feats))
+        maps, mirrored = (self.forward(own) for own in feats)
+        channels = [*self.skeleton.flip_indices, len(self.skeleton.keypoints)]
+        return self.decode((maps + mirrored[:, channels].flip(-1)) / 2)
 
 
 def _layers(widths: tuple[int, ...], kernels: tuple[int, ...]) -> nn.Sequential:
