@@ -29,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'model_and_inputs',
         nargs='+',
-        metavar=('MODEL', 'INPUT'),
+        metavar='MODEL_OR_INPUT',
         help="a model's name, see --list, or the config file a model was trained with and its .pth file, or the .onnx "
         'file that tools/export_onnx.py made of it; then images, folders of images, videos, patterns in quotes, a '
         'camera index, or http(s) URLs',

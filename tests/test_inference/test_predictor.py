@@ -226,7 +226,7 @@ def test_single_people_have_no_maps_and_scales(data: Path, tmp_path: Path) -> No
         Predictor(config, checkpoint_of(config, tmp_path), maximize_positives=True, candidates=True)
 
 
-@pytest.mark.parametrize('image', [np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3))])
+@pytest.mark.parametrize('image', [np.zeros((5, 5, 2), np.uint8), np.zeros((5, 5, 3))])
 def test_arrays_that_are_no_images(image: np.ndarray, openpose: Path) -> None:
     with pytest.raises(UserError, match=r'an image is \(H, W, 3\) uint8'):
         Predictor(OPENPOSE, openpose)(image)
