@@ -30,7 +30,7 @@ def annotation(**changes: object) -> dict:
 
 def write(path: Path, *annotations: dict) -> str:
     images = [dict(id=1, file_name='a.png', width=640, height=480)]
-    path.write_text(json.dumps(dict(images=images, annotations=annotations, categories=[])))
+    path.write_text(json.dumps(dict(images=images, annotations=annotations, categories=[dict(id=1, name='person')])))
     return str(path)
 
 
