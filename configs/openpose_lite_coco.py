@@ -25,7 +25,8 @@ with read_base():
     from ._base_.affinity_fields_coco import *
     from ._base_.runtime import *
 
-codec.update(input_size=(256, 256), heatmap_size=(32, 32))
+# A higher score than usual leaves AP as it is and drops more than half of the people who are none.
+codec.update(input_size=(256, 256), heatmap_size=(32, 32), decoder=dict(min_score=0.2))
 data_preprocessor.update(mean=[127.0] * 3, std=[128.0] * 3)
 model = dict(
     type=OpenPoseEstimator,
@@ -43,7 +44,7 @@ model = dict(
 )
 
 train_dataloader.update(batch_size=16, num_workers=1)
-# People 54 to 261 pixels tall in images of 0.7 to 2.1 times the size of testing.
+# People 54 to 261 pixels tall in images of 0.6 to 1.8 times the size of testing.
 train_dataloader.dataset.pipeline[1].update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
@@ -53,6 +54,9 @@ train_dataloader.dataset.pipeline[1].update(
 )
 train_dataloader.dataset.pipeline.insert(2, dict(type=YOLOXHSVRandomAug))
 train_dataloader.dataset.pipeline[3].update(encoder=codec)
+# Small people need it: the network sees them 54 pixels tall or taller in training.
+val_dataloader.dataset.pipeline[1].update(height=432)
+test_dataloader = val_dataloader
 
 steps = 7000  # 25 epochs of COCO-mini
 optim_wrapper = dict(
