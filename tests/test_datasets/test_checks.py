@@ -18,7 +18,7 @@ from custom_modules.datasets.checks.images import check_images, check_shared
 from custom_modules.datasets.checks.people import People, people_of_coco, richest_images
 from custom_modules.datasets.checks.report import find_datasets, inspect_dataset, report
 from custom_modules.errors import UserError
-from custom_modules.skeletons import COCO17
+from custom_modules.skeletons import COCO17, COCO23, FACE68, HAND21, Skeleton
 
 NAMES = ('head', 'hand', 'foot')
 WIDTH, HEIGHT = 100, 80
@@ -463,3 +463,10 @@ def test_the_check_changes_nothing() -> None:
     check_coco(contents, NAMES, evaluated=True, masked=True)
     people_of_coco(contents, NAMES, '')
     assert contents == before
+
+
+@pytest.mark.parametrize('skeleton', [COCO23, HAND21, FACE68], ids=lambda skeleton: skeleton.name)
+def test_files_of_whole_bodies_are_sound_for_every_part_of_them(skeleton: Skeleton, generated_data: Path) -> None:
+    path = generated_data / 'generated/annotations/coco_wholebody_val_v1.0.json'
+    findings = check_coco(json.loads(path.read_text()), skeleton.keypoints, evaluated=True, masked=True)
+    assert not [str(finding) for finding in findings if finding.grade == ERROR]

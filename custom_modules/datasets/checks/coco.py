@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ...skeletons import COCO17
 from ..annotations import malformed, name_of, number, numbers, objects
 
 ERROR, WARNING = 'error', 'warning'
@@ -132,8 +133,11 @@ def _check_categories(lists: dict[str, list[dict]], keypoints: Sequence[str], fi
     """The categories by id."""
     categories = {c['id']: c for c in lists['categories'] if _hashable(c.get('id')) is not None}
     _check_ids('categories', lists['categories'], findings)
+    whole_body = any('foot_kpts' in annotation for annotation in lists['annotations'])
     for category in _used(categories, lists['annotations']):
         names, name = category_keypoints(category), category.get('name', category['id'])
+        if whole_body and names == list(COCO17.keypoints):
+            continue  # COCO-WholeBody's files have feet, hands and faces beside what the category names
         if not names:
             findings.add(WARNING, 'categories that do not name their keypoints', name)
         elif len(names) != len(keypoints):
