@@ -8,6 +8,8 @@ and the smallest tool can afford it.
 from __future__ import annotations
 
 import difflib
+import errno
+import logging
 import os
 import re
 import sys
@@ -41,6 +43,7 @@ def report_errors() -> Iterator[None]:
     Raises:
         SystemExit: status 2 after a ``UserError``, 130 after Ctrl-C.
     """
+    logging.raiseExceptions = False  # of log files on a full disk
     try:
         yield
     except UserError as error:
@@ -53,7 +56,10 @@ def report_errors() -> Iterator[None]:
         if _speaks_for_all():
             print('interrupted', file=sys.stderr, flush=True)
         _leave(INTERRUPTED_STATUS)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            print(f'error: {error.strerror}: make room, or give another folder', file=sys.stderr, flush=True)
+            _leave(USER_ERROR_STATUS)
         # A process that loses its partner fails in the middle of a message to it. The partner's
         # own report is the cause.
         if _already_reported():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader
 from ..configuration.failures import describe
 from ..configuration.keys import KeyPath
 from ..errors import UserError
+from ..files import write_whole
 from .checkpoints import DataOnlyHook, explained_loading
 from .hooks.interrupt import InterruptHook
 
@@ -64,9 +64,8 @@ class PoseRunner(Runner):
         if '://' in str(out_dir):  # remote stores put whole objects
             super().save_checkpoint(out_dir, filename, *args, **kwargs)
             return
-        unfinished = f'{filename}.unfinished'
-        super().save_checkpoint(out_dir, unfinished, *args, **kwargs)
-        os.replace(Path(out_dir, unfinished), Path(out_dir, filename))
+        save = super().save_checkpoint
+        write_whole(Path(out_dir, filename), lambda unfinished: save(out_dir, unfinished.name, *args, **kwargs))
 
     def dump_config(self) -> None:
         """As Runner's, for trainings. A test in the same folder would overwrite their config."""

@@ -20,6 +20,7 @@ TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CANARY = 'code_was_run'
 """A file that a mutated input's code would make in the folder it runs in."""
 
+_REPORT = '.stderr'
 _MEMORY = 6 << 30  # bytes beyond what the process has
 _SECONDS = 120  # of the wall clock: other programs may run beside
 _CPU_SECONDS = 60
@@ -42,13 +43,17 @@ class Outcome:
 
 def run(tool: str, arguments: Sequence[object], folder: Path) -> Outcome:
     """Run a tool in ``folder`` in a copy of this process, in which its libraries are loaded already."""
-    report = folder / '.stderr'
+    status = _wait(start(tool, arguments, folder))
+    errors = (folder / _REPORT).read_text(errors='replace')
+    return Outcome(status, errors, _problem(tool, status, errors, folder))
+
+
+def start(tool: str, arguments: Sequence[object], folder: Path) -> int:
+    """As :func:`run`, without waiting for the end; returns the process's number, which is its group's too."""
     child = os.fork()
     if not child:
-        _become(tool, list(map(str, arguments)), folder, report)
-    status = _wait(child)
-    errors = report.read_text(errors='replace')
-    return Outcome(status, errors, _problem(tool, status, errors, folder))
+        _become(tool, list(map(str, arguments)), folder, folder / _REPORT)
+    return child
 
 
 def _become(tool: str, arguments: list[str], folder: Path, report: Path) -> None:

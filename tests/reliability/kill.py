@@ -1,0 +1,90 @@
+"""Kill a small training at random moments, half of them while a checkpoint is being written, and let it go on.
+
+python tests/reliability/kill.py --kills 20
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
+
+_OPTIONS = ('train_cfg.max_epochs=5', 'randomness.seed=0', 'randomness.deterministic=True')
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description='Kill a small training at random moments, and let it go on.')
+    parser.add_argument('--kills', type=int, default=20)
+    parser.add_argument('--seed', type=int, default=0)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        problems, writing = kill(Path(folder), args.kills, args.seed)
+    print(*problems, sep='\n', end='')
+    print(f'{args.kills} kills, {writing} of them while a checkpoint was being written, {len(problems)} problems')
+    sys.exit(bool(problems))
+
+
+def kill(folder: Path, kills: int, seed: int) -> tuple[list[str], int]:
+    """Kill so many trainings in an empty folder, each once, and compare their final weights with a whole one's.
+
+    Returns:
+        What went wrong, a line each, and how many kills hit the writing of a checkpoint.
+    """
+    import torch
+
+    from reliability.harness import run
+    from reliability.mutations import make_inputs
+
+    os.chdir(folder)
+    make_inputs(folder)
+    began = time.monotonic()
+    assert run('train.py', _training('whole'), folder).status == 0
+    duration = time.monotonic() - began
+    expected = torch.load(folder / 'whole/epoch_5.pth', weights_only=False)['state_dict']
+    problems, writing, chance = [], 0, random.Random(seed)
+    for number in range(kills):
+        place = folder / f'killed_{number}'
+        writing += _kill_one(folder, place.name, chance, duration, wait_for_writing=number % 2 == 1)
+        outcome = run('train.py', [*_training(place.name), '--resume'], folder)
+        if outcome.status or outcome.problem:
+            problems.append(f'kill {number}: {outcome.problem or outcome.errors}')
+            continue
+        found = torch.load(place / 'epoch_5.pth', weights_only=False)['state_dict']
+        if not all(torch.equal(expected[name], found[name]) for name in expected):
+            problems.append(f'kill {number}: other weights than without the kill')
+        shutil.rmtree(place)
+    return problems, writing
+
+
+def _training(work_dir: str) -> list[str]:
+    return ['tiny.py', '--work-dir', work_dir, '--no-validate', '--cfg-options', *_OPTIONS]
+
+
+def _kill_one(folder: Path, work_dir: str, chance: random.Random, duration: float, wait_for_writing: bool) -> bool:
+    """Whether a checkpoint was being written."""
+    from reliability.harness import start
+
+    child = start('train.py', _training(work_dir), folder)
+    unfinished = f'epoch_{chance.randrange(1, 6)}.pth.unfinished' if wait_for_writing else None
+    end = time.monotonic() + (60 if wait_for_writing else chance.uniform(0, duration))
+    while time.monotonic() < end and not (unfinished and (folder / work_dir / unfinished).exists()):
+        if os.waitpid(child, os.WNOHANG)[0]:
+            break  # it was faster
+        time.sleep(0.0002)
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    return bool(list((folder / work_dir).glob('*.unfinished')))
+
+
+if __name__ == '__main__':
+    main()
