@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +17,7 @@ from mmpose.models import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 from PIL import Image
 
+from ..configuration.explain import explained_config_errors
 from ..configuration.loading import load_config
 from ..configuration.skeleton import find_skeleton
 from ..datasets.transforms import ResizeToHeight
@@ -91,8 +93,10 @@ class Predictor:
         if checkpoint is None:
             config, checkpoint = find_model(str(config))
         cfg = load_config(config, options)
-        init_default_scope(cfg.get('default_scope') or 'mmpose')
-        self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
+        self._explained = functools.partial(explained_config_errors, cfg)
+        with self._explained():
+            init_default_scope(cfg.get('default_scope') or 'mmpose')
+            self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
         self.bottom_up = isinstance(self._model, BottomupPoseEstimator)
         bottom_up_only = dict(
             net_resolution=net_resolution is not None,
@@ -106,11 +110,11 @@ class Predictor:
             raise UserError(f'{config} is a single-person network: leave out {names}')
         if self.bottom_up and boxes is not None:
             raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
-        dataset = cfg.test_dataloader.dataset
-        self.skeleton = find_skeleton(self._model, cfg)
-        self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
-        steps = steps_after_loading(dataset.pipeline, net_resolution)
-        self._transform = Compose(steps)
+        with self._explained():
+            self.skeleton = find_skeleton(self._model, cfg)
+            self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
+            steps = steps_after_loading(cfg.test_dataloader.dataset.pipeline, net_resolution)
+            self._transform = Compose(steps)
         resizing = [step for step in steps if isinstance(step, ResizeToHeight)]
         self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
         if scale_number is not None:
@@ -168,19 +172,20 @@ class Predictor:
         size = frame.image.shape[:2]
         shared = dict(self._metainfo, img=frame.image, img_path=frame.path, img_shape=size, ori_shape=size, img_id=0)
         if self.bottom_up:
-            return [self._transform(dict(shared, id=0))]
-        return [
-            self._transform(
+            inputs = [dict(shared, id=0)]
+        else:
+            inputs = [
                 dict(shared, id=number, category_id=1, bbox=box[None, :4], bbox_score=box[4:].astype(np.float32))
-            )
-            for number, box in enumerate(self._boxes(frame).astype(np.float32))
-        ]
+                for number, box in enumerate(self._boxes(frame).astype(np.float32))
+            ]
+        with self._explained():
+            return list(map(self._transform, inputs))
 
     def _people_of(self, waiting: list[tuple[Frame, list[dict]]]) -> Iterator[tuple[Frame, People]]:
         samples = [sample for _, samples in waiting for sample in samples]
         results: list[PoseDataSample] = []
         for start in range(0, len(samples), self._batch_size):
-            with torch.inference_mode():
+            with torch.inference_mode(), self._explained():
                 results += self._model.test_step(pseudo_collate(samples[start : start + self._batch_size]))
         position, found = 0, []
         for frame, own in waiting:

@@ -15,6 +15,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from unittest.mock import patch
+
+from mmengine.fileio.backends import LocalBackend
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1]), str(Path(__file__).resolve().parents[2])]
 
@@ -33,6 +36,15 @@ def main() -> None:
     sys.exit(bool(problems))
 
 
+def _put_slowly(self: LocalBackend, obj: bytes, filepath: str) -> None:
+    with open(filepath, 'wb', buffering=0) as file:
+        for start in range(0, len(obj), 1 << 14):
+            file.write(obj[start : start + (1 << 14)])
+            time.sleep(0.002)
+
+
+# Checkpoints of so small a network are written within a millisecond, which no kill would hit.
+@patch.object(LocalBackend, 'put', _put_slowly)
 def kill(folder: Path, kills: int, seed: int) -> tuple[list[str], int]:
     """Kill so many trainings in an empty folder, each once, and compare their final weights with a whole one's.
 

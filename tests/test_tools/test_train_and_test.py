@@ -76,6 +76,21 @@ def test_two_processes_train_and_test_as_one(config: Path, trained: Path, tmp_pa
     assert _tested_images(tmp_path / 'all.pkl') == _tested_images(tmp_path / 'alone.pkl')
 
 
+def test_two_processes_take_the_step_of_one(config: Path, tmp_path: Path):
+    # A learning rate of 1 makes a step of the gradient; statistics of batches would be those of each half.
+    options = ['model.backbone.norm_eval=True', 'train_dataloader.dataset.indices=2', 'train_cfg.max_epochs=1']
+    options += ['optim_wrapper.optimizer.lr=1.0', 'randomness.seed=0']
+    args = ('train.py', config, '--work-dir', tmp_path / 'two', '--no-validate', '--cfg-options', *options)
+    run_tool(*args, cwd=tmp_path, processes=2)
+    options += ['train_dataloader.batch_size=2']
+    launch.train(config, work_dir=tmp_path / 'one', validate=False, options=options)
+    one, two = (torch.load(tmp_path / name / 'epoch_1.pth', weights_only=False) for name in ('one', 'two'))
+    assert one['meta']['iter'] == two['meta']['iter'] == 1
+    assert one['state_dict'].keys() == two['state_dict'].keys()
+    for name, value in one['state_dict'].items():
+        torch.testing.assert_close(two['state_dict'][name], value, rtol=0, atol=1e-5)
+
+
 def test_two_processes_report_a_mistake_once(config: Path, tmp_path: Path):
     options = ['--cfg-options', 'model.no_such_setting=1']
     result = run_tool('train.py', config, *options, cwd=tmp_path, processes=2, status=1)
