@@ -123,6 +123,9 @@ class ExplainedPipeline(Compose):
 
 
 class _FirstIterationHook(Hook):
+    # After the other hooks, whose settings may be wrong too.
+    priority = 'LOWEST'
+
     def after_train_iter(self, runner: PoseRunner, *_: object, **__: object) -> None:
         runner.has_trained = True
 
