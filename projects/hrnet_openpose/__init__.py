@@ -1,1 +1,5 @@
-"""MMPose's HRNet under OpenPose's head: everything is configured, nothing is written."""
+"""MMPose's HRNet under OpenPose's head, with a neck between them."""
+
+from .neck import JoinBranches
+
+__all__ = ['JoinBranches']

@@ -3,10 +3,11 @@
 from mmengine.config import read_base
 from mmengine.optim import MultiStepLR, OptimWrapper
 from mmengine.runner import IterBasedTrainLoop
-from mmpose.models import FeatureMapProcessor, HRNet
+from mmpose.models import HRNet
 from torch.optim import AdamW
 
 from custom_modules.models import OpenPoseEstimator, OpenPoseHead
+from projects.hrnet_openpose import JoinBranches
 
 with read_base():
     from ....configs._base_.affinity_fields_coco import *
@@ -51,8 +52,7 @@ model = dict(
             checkpoint='https://download.openmmlab.com/mmpose/pretrain_models/hrnet_w32-36af842e.pth',
         ),
     ),
-    # The branch of stride 8 comes first, so the others are resized to it.
-    neck=dict(type=FeatureMapProcessor, select_index=(1, 0, 2, 3), concat=True),
+    neck=dict(type=JoinBranches),
     head=dict(type=OpenPoseHead, in_channels=32 + 64 + 128 + 256, num_stages=2, decoder=codec),
     test_cfg=dict(flip_test=False, scales=(1.0,), output_maps=True),
 )
