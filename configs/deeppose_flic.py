@@ -41,7 +41,9 @@ model = dict(
 )
 del stage
 optim_wrapper = dict(
-    type=GuardedOptimWrapper, optimizer=dict(type=Adam, lr=5e-5, weight_decay=1e-5), clip_grad=dict(max_norm=1.0)
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=Adam, lr=5e-5, weight_decay=1e-5, fused=True),
+    clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = dict(
     type=ReduceOnPlateauParamScheduler,

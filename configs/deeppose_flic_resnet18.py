@@ -46,7 +46,9 @@ model = dict(
 )
 del stage
 optim_wrapper = dict(
-    type=GuardedOptimWrapper, optimizer=dict(type=AdamW, lr=2e-3, weight_decay=1e-2), clip_grad=dict(max_norm=1.0)
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=AdamW, lr=2e-3, weight_decay=1e-2, fused=True),
+    clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = dict(
     type=OneCycleLR, eta_max=2e-3, total_steps=20, pct_start=0.2, by_epoch=True, convert_to_iter_based=True

@@ -3,10 +3,10 @@
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR
 from mmpose.codecs import SimCCLabel
-from mmpose.models import KLDiscretLoss, SimCCHead, TopdownPoseEstimator
+from mmpose.models import KLDiscretLoss, TopdownPoseEstimator
 from torch.optim import AdamW
 
-from custom_modules.models import EfficientNetLite
+from custom_modules.models import BatchSimCCHead, EfficientNetLite
 
 with read_base():
     from ._base_.top_down_coco import *
@@ -18,7 +18,7 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(type=EfficientNetLite, frozen_stages=2),
     head=dict(
-        type=SimCCHead,
+        type=BatchSimCCHead,
         in_channels=112,
         out_channels=17,
         input_size=codec['input_size'],

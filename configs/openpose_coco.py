@@ -1,11 +1,11 @@
 """OpenPose on COCO: VGG-19, six stages, the released solver's schedule (Cao et al., CVPR 2017)."""
 
 from mmengine.config import read_base
-from mmengine.optim import OptimWrapper, StepLR
+from mmengine.optim import StepLR
 from mmengine.runner import IterBasedTrainLoop
 from torch.optim import SGD
 
-from custom_modules.engine import OpenPoseOptimWrapperConstructor
+from custom_modules.engine import GuardedOptimWrapper, OpenPoseOptimWrapperConstructor
 from custom_modules.models import OpenPoseEstimator, OpenPoseHead, OpenPoseVGG
 
 with read_base():
@@ -22,8 +22,8 @@ model = dict(
 
 # The learning rate belongs to MaskedL2Loss, a sum over cells, and a batch of 10.
 optim_wrapper = dict(
-    type=OptimWrapper,
-    optimizer=dict(type=SGD, lr=4e-5, momentum=0.9, weight_decay=5e-4),
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=SGD, lr=4e-5, momentum=0.9, weight_decay=5e-4, fused=True),
     constructor=OpenPoseOptimWrapperConstructor,
     paramwise_cfg=dict(later_stages_lr_mult=4, bias_lr_mult=2, bias_decay_mult=0),
 )

@@ -8,11 +8,12 @@ trained network begin another one with --cfg-options load_from=CHECKPOINT.
 
 from mmengine.config import read_base
 from mmengine.hooks import EMAHook
-from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper
+from mmengine.optim import CosineAnnealingLR, LinearLR
 from mmengine.runner import IterBasedTrainLoop
 from mmpose.datasets.transforms import YOLOXHSVRandomAug
 from torch.optim import AdamW
 
+from custom_modules.engine import GroupedOptimWrapperConstructor, GuardedOptimWrapper
 from custom_modules.models import (
     EfficientNetLite,
     FinestLevelFPN,
@@ -60,9 +61,10 @@ test_dataloader = val_dataloader
 
 steps = 7000  # 25 epochs of COCO-mini
 optim_wrapper = dict(
-    type=OptimWrapper,
+    type=GuardedOptimWrapper,
     optimizer=dict(type=AdamW, lr=2e-3, weight_decay=0.05, fused=True),
     clip_grad=dict(max_norm=1000),
+    constructor=GroupedOptimWrapperConstructor,
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5)), norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
 param_scheduler = [

@@ -2,7 +2,9 @@
 
 from mmengine.config import read_base
 from mmpose.codecs import MSRAHeatmap
-from mmpose.models import HeatmapHead, KeypointMSELoss, ResNet, TopdownPoseEstimator
+from mmpose.models import KeypointMSELoss, ResNet, TopdownPoseEstimator
+
+from custom_modules.models import BatchHeatmapHead
 
 with read_base():
     from ._base_.top_down_coco import *
@@ -13,7 +15,7 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(type=ResNet, depth=18, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')),
     head=dict(
-        type=HeatmapHead,
+        type=BatchHeatmapHead,
         in_channels=512,
         out_channels=17,
         deconv_out_channels=(256, 256, 256),

@@ -2,7 +2,9 @@
 
 from mmengine.config import read_base
 from mmpose.codecs import RegressionLabel
-from mmpose.models import GlobalAveragePooling, RegressionHead, ResNet, SmoothL1Loss, TopdownPoseEstimator
+from mmpose.models import GlobalAveragePooling, ResNet, SmoothL1Loss, TopdownPoseEstimator
+
+from custom_modules.models import BatchRegressionHead
 
 with read_base():
     from ._base_.top_down_coco import *
@@ -14,7 +16,7 @@ model = dict(
     backbone=dict(type=ResNet, depth=18, init_cfg=dict(type='Pretrained', checkpoint='torchvision://resnet18')),
     neck=dict(type=GlobalAveragePooling),
     head=dict(
-        type=RegressionHead,
+        type=BatchRegressionHead,
         in_channels=512,
         num_joints=17,
         loss=dict(type=SmoothL1Loss, use_target_weight=True),

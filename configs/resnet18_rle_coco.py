@@ -1,14 +1,16 @@
 """ResNet-18 that regresses positions and learns how its errors are distributed, on COCO (Li et al., ICCV 2021)."""
 
 from mmengine.config import read_base
-from mmpose.models import RLEHead, RLELoss
+from mmpose.models import RLELoss
+
+from custom_modules.models import BatchRLEHead
 
 with read_base():
     from .resnet18_regression_coco import *
 
 codec.update(input_size=(192, 256))
 model.head = dict(
-    type=RLEHead, in_channels=512, num_joints=17, loss=dict(type=RLELoss, use_target_weight=True), decoder=codec
+    type=BatchRLEHead, in_channels=512, num_joints=17, loss=dict(type=RLELoss, use_target_weight=True), decoder=codec
 )
 train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
 train_dataloader.dataset.pipeline[-2].update(encoder=codec)

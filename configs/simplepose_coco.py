@@ -2,9 +2,9 @@
 
 from mmengine.config import read_base
 from mmpose.codecs import MSRAHeatmap
-from mmpose.models import HeatmapHead, KeypointMSELoss, TopdownPoseEstimator
+from mmpose.models import KeypointMSELoss, TopdownPoseEstimator
 
-from custom_modules.models import SimplePoseNet
+from custom_modules.models import BatchHeatmapHead, SimplePoseNet
 
 with read_base():
     from ._base_.top_down_coco import *
@@ -15,7 +15,7 @@ model = dict(
     data_preprocessor=data_preprocessor,
     backbone=dict(type=SimplePoseNet),
     head=dict(
-        type=HeatmapHead,
+        type=BatchHeatmapHead,
         in_channels=256,
         out_channels=17,
         deconv_out_channels=None,

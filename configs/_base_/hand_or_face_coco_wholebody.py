@@ -46,7 +46,7 @@ test_evaluator = val_evaluator
 
 # The learning rate belongs to MaskedL2Loss, a sum over cells, and a batch of 10.
 optim_wrapper.update(
-    optimizer=dict(type=SGD, lr=4e-5, momentum=0.9, weight_decay=5e-4),
+    optimizer=dict(type=SGD, lr=4e-5, momentum=0.9, weight_decay=5e-4, fused=True),
     constructor=OpenPoseOptimWrapperConstructor,
     paramwise_cfg=dict(later_stages_lr_mult=4, bias_lr_mult=2, bias_decay_mult=0),
 )

@@ -90,7 +90,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type=CheckedCocoMetric, ann_file=data_root + 'annotations/person_keypoints_val2017.json')
 test_evaluator = val_evaluator
-optim_wrapper = dict(type=GuardedOptimWrapper, optimizer=dict(type=Adam, lr=1e-3))
+optim_wrapper = dict(type=GuardedOptimWrapper, optimizer=dict(type=Adam, lr=1e-3, fused=True))
 param_scheduler = [
     dict(type=LinearLR, start_factor=0.01, by_epoch=False, end=200),
     dict(type=MultiStepLR, milestones=[20, 27]),

@@ -1,9 +1,10 @@
 """A small hand network on synthetic hands: the stages of OpenPose's on EfficientNet-Lite0, in minutes on a CPU."""
 
 from mmengine.config import read_base
-from mmengine.optim import OneCycleLR, OptimWrapper
+from mmengine.optim import OneCycleLR
 from torch.optim import AdamW
 
+from custom_modules.engine import GuardedOptimWrapper
 from custom_modules.models import EfficientNetLite, FinestLevelFPN
 
 with read_base():
@@ -29,7 +30,9 @@ val_dataloader.dataset.pipeline[-2].update(input_size=codec.input_size)
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(
-    type=OptimWrapper, optimizer=dict(type=AdamW, lr=3e-3, weight_decay=0.05), clip_grad=dict(max_norm=1000)
+    type=GuardedOptimWrapper,
+    optimizer=dict(type=AdamW, lr=3e-3, weight_decay=0.05, fused=True),
+    clip_grad=dict(max_norm=1000),
 )
 param_scheduler = dict(type=OneCycleLR, eta_max=3e-3, total_steps=iterations, pct_start=0.1, by_epoch=False)
 train_cfg.update(max_iters=iterations, val_interval=iterations)

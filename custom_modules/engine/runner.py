@@ -18,6 +18,7 @@ from ..errors import UserError
 from ..files import write_whole
 from .checkpoints import DataOnlyHook, explained_loading
 from .hooks.interrupt import InterruptHook
+from .scalars import LazyMessageHub
 
 # DataLoader refuses these without worker processes.
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout')
@@ -38,6 +39,10 @@ class PoseRunner(Runner):
         self.register_hook(DataOnlyHook())
         self.register_hook(_FirstIterationHook())
         self.register_hook(InterruptHook())
+
+    def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
+        """As Runner's, but a store that does not wait for a GPU at every step."""
+        return LazyMessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
 
     def build_dataloader(self, dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
         """As Runner's, also without worker processes, and a transform that fails says which it is."""

@@ -1,12 +1,24 @@
 from .backbones import DeepPoseAlexNet, EfficientNetLite, OpenPoseVGG, PoseMachineVGG, SimplePoseNet
 from .data_preprocessor import BatchDataPreprocessor
-from .heads import OpenPose2019Head, OpenPoseHead, PartAffinityHead, PoseMachineHead, ResidualPartAffinityHead
+from .heads import (
+    BatchHeatmapHead,
+    BatchRegressionHead,
+    BatchRLEHead,
+    BatchRTMCCHead,
+    BatchSimCCHead,
+    OpenPose2019Head,
+    OpenPoseHead,
+    PartAffinityHead,
+    PoseMachineHead,
+    ResidualPartAffinityHead,
+)
 from .losses import MaskedL2Loss
 from .necks import FinestLevelFPN
 from .pose_estimators import DeepPoseCascade, OpenPoseEstimator
 
 __all__ = [
-    'BatchDataPreprocessor', 'DeepPoseAlexNet', 'DeepPoseCascade', 'EfficientNetLite', 'FinestLevelFPN',
+    'BatchDataPreprocessor', 'BatchHeatmapHead', 'BatchRLEHead', 'BatchRTMCCHead', 'BatchRegressionHead',
+    'BatchSimCCHead', 'DeepPoseAlexNet', 'DeepPoseCascade', 'EfficientNetLite', 'FinestLevelFPN',
     'MaskedL2Loss', 'OpenPose2019Head', 'OpenPoseEstimator', 'OpenPoseHead', 'OpenPoseVGG', 'PartAffinityHead',
     'PoseMachineHead', 'PoseMachineVGG', 'ResidualPartAffinityHead', 'SimplePoseNet',
 ]  # fmt: skip

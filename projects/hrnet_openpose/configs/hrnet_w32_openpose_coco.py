@@ -59,7 +59,7 @@ model = dict(
 del stage
 
 # Sums over cells, as MaskedL2Loss has them, need no other rate with Adam: it divides by the gradient's size.
-optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=AdamW, lr=5e-4, weight_decay=1e-4))
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=AdamW, lr=5e-4, weight_decay=1e-4, fused=True))
 param_scheduler = dict(type=MultiStepLR, by_epoch=False, milestones=[120000, 160000], gamma=0.1)
 train_cfg = dict(type=IterBasedTrainLoop, max_iters=180000, val_interval=5000)
 default_hooks.update(checkpoint=dict(by_epoch=False, interval=5000))

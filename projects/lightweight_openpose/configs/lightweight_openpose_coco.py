@@ -21,6 +21,6 @@ model = dict(
 )
 train_dataloader.update(batch_size=80, num_workers=8, sampler=dict(type=DefaultSampler, shuffle=True))
 
-optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=Adam, lr=4e-5, weight_decay=5e-4))
+optim_wrapper = dict(type=OptimWrapper, optimizer=dict(type=Adam, lr=4e-5, weight_decay=5e-4, fused=True))
 param_scheduler = dict(type=MultiStepLR, by_epoch=True, milestones=[100, 200, 260], gamma=0.333)
 train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=280, val_interval=5)

@@ -38,7 +38,7 @@ test_dataloader = val_dataloader
 test_evaluator = val_evaluator
 
 optim_wrapper = dict(
-    type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4), clip_grad=dict(max_norm=100)
+    type=OptimWrapper, optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-4, fused=True), clip_grad=dict(max_norm=100)
 )
 param_scheduler = dict(type=OneCycleLR, eta_max=2e-3, total_steps=2400, pct_start=0.1, by_epoch=False)
 train_cfg = dict(type=IterBasedTrainLoop, max_iters=2400, val_interval=800)
