@@ -6,6 +6,7 @@ is computed in float64: the narrower the type, the more cells near an edge of a 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -68,7 +69,7 @@ def batched_fields(
     batch, people, _ = visible.shape
     cells = keypoints.double() / stride if released else pixels_to_cells(keypoints.double(), stride)
     present = _present(cells, visible)
-    starts, ends = torch.as_tensor(limbs, device=keypoints.device).unbind(dim=1)
+    starts, ends = _limb_ends(tuple(limbs), keypoints.device)
     reach = limb_width / stride
     columns = torch.arange(width, device=keypoints.device, dtype=torch.float64)
     rows = torch.arange(height, device=keypoints.device, dtype=torch.float64)[:, None]
@@ -117,10 +118,17 @@ def annotated_channels(annotated: torch.Tensor, limbs: Sequence[tuple[int, int]]
     Returns:
         (..., K + 1) and (..., 2 L) bool, in the order of :func:`batched_heatmaps` and :func:`batched_fields`.
     """
-    starts, ends = torch.as_tensor(limbs, dtype=torch.int64, device=annotated.device).reshape(-1, 2).T
+    starts, ends = _limb_ends(tuple(limbs), annotated.device)
     background = annotated.all(dim=-1, keepdim=True)
     fields = annotated[..., starts] & annotated[..., ends]
     return torch.cat([annotated, background], dim=-1), fields.repeat_interleave(2, dim=-1)
+
+
+@functools.lru_cache
+def _limb_ends(limbs: tuple[tuple[int, int], ...], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    """Indices (L,) of the keypoints where limbs start and end. Kept, since a copy to a GPU waits for it."""
+    starts, ends = torch.as_tensor(limbs, dtype=torch.int64, device=device).reshape(-1, 2).T
+    return starts, ends
 
 
 def _present(cells: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
