@@ -16,8 +16,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 WHAT = {
     'targets': 'making the heatmaps and affinity fields of one 368 x 368 sample',
     'decode': 'from ideal maps (46 x 82 cells, 656 x 368 pixels) to people in pixels; and how many are found whole',
-    'loader': "every step of a config's training pipeline in one process, on the config's own images",
-    'batches': "what a config's training batches cost the main process, however many processes make them",
+    'loader': "every step of a config's training pipeline in one process, on the config's own images; what a batch "
+    'costs the main process, and how many images a second some loader processes give',
     'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
     'network': 'the networks of several configs on one image, in turn, without decoding',
     'predict': 'a test image of a config: reading, network, decoding, one at a time',
@@ -52,9 +52,10 @@ def parse_args() -> argparse.Namespace:
             command.add_argument('--cfg-options', nargs='+', default=[], metavar='KEY=VALUE')
         if name == 'decode':
             command.add_argument('--apart', action='store_true', help='people who do not overlap')
-        if name == 'batches':
+        if name == 'loader':
             command.add_argument('--workers', type=int, default=2, metavar='N', help='processes (default: %(default)s)')
             command.add_argument('--batch-size', type=int, default=64, metavar='N', help='(default: %(default)s)')
+            command.add_argument('--batches', type=int, default=20, metavar='N', help='(default: %(default)s)')
         if name == 'step':
             command.add_argument('--amp', action='store_true', help='in mixed precision')
         if name == 'predict':
@@ -62,7 +63,7 @@ def parse_args() -> argparse.Namespace:
         command.add_argument(
             '--repeats',
             type=int,
-            default=dict(loader=300, batches=20, step=10, network=5).get(name, 50),
+            default=dict(loader=300, step=10, network=5).get(name, 50),
             metavar='N',
         )
         command.add_argument('--seed', type=int, default=0)
@@ -91,40 +92,46 @@ def main() -> None:
         cv2.setNumThreads(args.threads)
     torch.manual_seed(args.seed)
     with report_errors():
-        rows = measure(args)
-    print_table(rows)
+        tables = measure(args)
+    for table in tables:
+        print_table(table)
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     machine = dict(device=device, threads=args.threads or torch.get_num_threads(), torch=torch.__version__)
     memory = round(speed.peak_memory())
     print(f'{machine["device"]}, {machine["threads"]} threads; peak memory {memory} MiB')
     if args.json:
-        contents = dict(command=args.command, options=vars(args), machine=machine, peak_memory=memory, rows=rows)
+        contents = dict(
+            command=args.command,
+            options=vars(args),
+            machine=machine,
+            peak_memory=memory,
+            rows=[row for table in tables for row in table],
+        )
         Path(args.json).write_text(json.dumps(contents, indent=2) + '\n')
 
 
-def measure(args: argparse.Namespace) -> list[dict]:
+def measure(args: argparse.Namespace) -> list[list[dict]]:
     from custom_modules.benchmark import baselines, speed
     from custom_modules.configuration.loading import load_config
     from custom_modules.engine.launch import set_precision
 
     if args.command == 'targets':
         others = baselines.find(args.baseline, 'targets')
-        return speed.measure_targets(args.people, args.repeats, args.seed, others)
+        return [speed.measure_targets(args.people, args.repeats, args.seed, others)]
     if args.command == 'decode':
         others = baselines.find(args.baseline, 'decode')
-        return speed.measure_decode(args.people, args.repeats, args.seed, others, apart=args.apart)
+        return [speed.measure_decode(args.people, args.repeats, args.seed, others, apart=args.apart)]
     if args.command == 'network':
-        return speed.measure_networks([load_config(config) for config in args.configs], args.size, args.repeats)
+        return [speed.measure_networks([load_config(config) for config in args.configs], args.size, args.repeats)]
     cfg = load_config(args.config, args.cfg_options)
     if args.command == 'loader':
-        return speed.measure_loader(cfg, args.repeats, args.seed)
-    if args.command == 'batches':
         cfg.train_dataloader.batch_size = args.batch_size
-        return speed.measure_batches(cfg, args.repeats, args.workers)
+        steps = speed.measure_loader(cfg, args.repeats, args.seed)
+        return [steps, speed.measure_batches(cfg, args.batches, args.workers)]
     if args.command == 'step':
         set_precision(cfg, args.amp)
-        return speed.measure_step(cfg, args.repeats)
-    return speed.measure_predict(cfg, args.repeats, args.checkpoint)
+        return [speed.measure_step(cfg, args.repeats)]
+    return [speed.measure_predict(cfg, args.repeats, args.checkpoint)]
 
 
 def print_table(rows: list[dict]) -> None:

@@ -6,7 +6,7 @@ import resource
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +23,8 @@ from ..codecs import PartAffinityField
 from ..configuration.explain import explained_config_errors
 from ..datasets.synthetic.people import sample_person
 from ..engine.checkpoints import check_state_dict, explained_loading
+from ..engine.compilation import compile_for_training
+from ..engine.scalars import LazyMessageHub
 from ..skeletons import COCO17, OPENPOSE18, convert_keypoints
 
 Rows = list[dict[str, str | float]]
@@ -34,6 +36,7 @@ Decoder = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 TARGET_SIZE = (368, 368)
 CROWD_SIZE = (656, 368)
 _CELL = 8
+_STEPS = 5
 
 
 def time_call(function: Callable, *args: object, repeats: int, warm_up: int = 3) -> float:
@@ -159,28 +162,37 @@ def measure_loader(cfg: Config, samples: int, seed: int) -> Rows:
 
 
 def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
-    """CPU milliseconds that a batch costs the main process, images on the device included, and images a second.
+    """CPU milliseconds that a batch costs the main process, its transfer included, and images a second of so many
+    loader processes.
 
     Batches as the config's loader makes them, and as lists of samples.
     """
     rows = []
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    for collate in (cfg.train_dataloader.get('collate_fn', dict(type=pseudo_collate)), dict(type=pseudo_collate)):
-        loader = dict(cfg.train_dataloader, collate_fn=collate, num_workers=workers, persistent_workers=False)
+    own = cfg.train_dataloader.get('collate_fn', dict(type=pseudo_collate))
+    for collate in (own, dict(type=pseudo_collate)):
+        loader = dict(
+            cfg.train_dataloader,
+            collate_fn=collate,
+            num_workers=workers,
+            persistent_workers=False,
+            pin_memory=torch.cuda.is_available(),
+        )
         with explained_config_errors(cfg):
-            iterator = iter(Runner.build_dataloader(loader))
+            iterator = _endless(Runner.build_dataloader(loader))
             preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
         # The first batches were made ahead.
         for _ in range(2 * workers + 1):
             next(iterator)
         used, started = time.process_time(), time.perf_counter()
         for _ in range(batches):
-            batch = preprocessor.cast_data(next(iterator))
+            batch = _finished(preprocessor.cast_data(next(iterator)))
         name = collate['type'] if isinstance(collate['type'], str) else collate['type'].__name__
         seconds = time.perf_counter() - started
         rows.append(
             {
                 'collate_fn': name,
+                'processes': str(workers),
                 'main process, ms a batch': 1e3 * (time.process_time() - used) / batches,
                 'images/s': batches * len(batch['inputs']) / seconds,
             }
@@ -188,14 +200,30 @@ def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
     return rows
 
 
+def _endless(loader: Iterable) -> Iterator:
+    while True:
+        yield from loader
+
+
 def measure_step(cfg: Config, repeats: int) -> Rows:
-    """Milliseconds of a training step, always on the same batch: transfer, forward, backward, update."""
+    """Milliseconds of a training step, always on the same batch: transfer, forward, backward, update.
+
+    Steps follow each other as in training, five of them before the device is waited for.
+    """
+    LazyMessageHub.get_instance(name='benchmark')
+    cfg.train_dataloader.pin_memory = torch.cuda.is_available()
     with explained_config_errors(cfg):
         batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
         model = _on_device(cfg)
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
     model.train()
-    milliseconds = time_call(lambda: _finished(model.train_step(batch, optimizer)), repeats=repeats)
+    if cfg.get('compile'):
+        compile_for_training(model, **({} if cfg.compile is True else cfg.compile))
+
+    def steps() -> object:
+        return _finished([model.train_step(batch, optimizer) for _ in range(_STEPS)])
+
+    milliseconds = time_call(steps, repeats=max(repeats // _STEPS, 1), warm_up=1) / _STEPS
     size = len(batch['inputs'])
     return [{'batch': size, 'ms a step': milliseconds, 'images/s': 1e3 * size / milliseconds}]
 

@@ -18,6 +18,7 @@ from ..configuration.keys import KeyPath
 from ..errors import UserError
 from ..files import write_whole
 from .checkpoints import DataOnlyHook, explained_loading
+from .compilation import compile_for_training
 from .hooks.interrupt import InterruptHook
 from .scalars import LazyMessageHub
 
@@ -61,6 +62,13 @@ class PoseRunner(Runner):
                 if isinstance(getattr(dataset, 'pipeline', None), Compose):
                     dataset.pipeline = ExplainedPipeline(dataset.pipeline, self.cfg, (*path, 'pipeline'))
         return loader
+
+    def _maybe_compile(self, target: str) -> None:
+        # MMEngine compiles the whole step, data and losses too, which breaks into pieces.
+        settings = self.cfg.get('compile')
+        if settings:
+            compile_for_training(self.model, **({} if settings is True else settings))
+            self.logger.info('compiling the network: the first iterations take a minute or more')
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
