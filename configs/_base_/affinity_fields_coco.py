@@ -12,6 +12,7 @@ from custom_modules.datasets import (
     CropAroundPerson,
     LoadIntactImage,
     ResizeToHeight,
+    SameSizeBatchSampler,
     target_batch_collate,
 )
 from custom_modules.metrics import BodyCocoMetric
@@ -51,10 +52,11 @@ train_dataloader = dict(
     ),
 )
 val_dataloader = dict(
-    batch_size=1,
+    batch_size=8,
     num_workers=2,
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=False, round_up=False),
+    batch_sampler=dict(type=SameSizeBatchSampler),
     dataset=dict(
         type=BottomUpCocoDataset,
         data_root=data_root,

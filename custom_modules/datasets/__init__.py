@@ -4,11 +4,12 @@ from .combined import BottomUpPeopleDataset, CombinedSkeletonDataset
 from .flic import FlicDataset
 from .hands_and_faces import HandOrFaceDataset
 from .lsp import LspDataset
+from .samplers import SameSizeBatchSampler
 from .top_down import TopDownCocoDataset
 from .transforms import CropAroundPerson, IgnoreOutsidePeople, LoadIntactImage, MirrorLeftHand, ResizeToHeight
 
 __all__ = [
     'BottomUpCocoDataset', 'BottomUpPeopleDataset', 'CombinedSkeletonDataset', 'CropAroundPerson', 'FlicDataset',
     'HandOrFaceDataset', 'IgnoreOutsidePeople', 'LoadIntactImage', 'LspDataset', 'MirrorLeftHand', 'ResizeToHeight',
-    'TargetBatch', 'TopDownCocoDataset', 'target_batch_collate',
+    'SameSizeBatchSampler', 'TargetBatch', 'TopDownCocoDataset', 'target_batch_collate',
 ]  # fmt: skip

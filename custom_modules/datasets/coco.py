@@ -32,7 +32,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     A training sample holds ``keypoints`` (N, K, 2) in the image's pixels, ``keypoints_visible`` (N, K) in {0, 1},
     ``annotated_keypoints`` (K,) bool, those that can be had from the annotations at all,
     ``main_center`` (2,), ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which
-    nothing is known: people without keypoints, and crowds less the people annotated in them.
+    nothing is known: people without keypoints, and crowds less the people annotated in them. Every sample holds the
+    image's ``height`` and ``width``.
 
     Args:
         skeleton: the body model that is trained.
@@ -103,6 +104,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
             img_id=image['id'],
             img_path=os.path.join(self.data_prefix['img'], image['file_name']),
             id=[annotation['id'] for annotation in annotations],
+            height=image['height'],
+            width=image['width'],
         )
         if self.test_mode:
             return info

@@ -92,6 +92,7 @@ def _train_stages(cfg: Config, resume: str | Path | None, validate: bool, launch
 
 def train_once(cfg: Config, resume: str | Path | None, launcher: str) -> None:
     """One run, from the beginning or resumed."""
+    torch.backends.cuda.matmul.allow_tf32 = True  # as convolutions have it by default
     if resume:
         set_resume(cfg, resume)
     runner = build_runner(cfg, launcher)

