@@ -30,8 +30,8 @@ CONVENTIONS = ('observer', 'person')
 COORDS_COLUMNS = (0, 1, 2, 3, 4, 5, 6, 9, 12, 13, 16)
 """The labelled ones of the 29 columns of ``coords``: FLIC10's keypoints in their order, then the nose."""
 
-# One training image in so many is for validation.
-_VALIDATION_EVERY = 10
+# Of each film's training images.
+_VALIDATION_SHARE = 0.1
 
 
 class FlicPeople(NamedTuple):
@@ -65,8 +65,8 @@ class FlicDataset(BaseCocoStyleDataset):
       annotated, which no transform moves.
 
     Args:
-        split: ``trainval``, all training people; ``val``, those of every tenth training image by name; ``train``, the
-            others; ``test``.
+        split: ``trainval``, all training people; ``val``, those of the first tenth of each film; ``train``, the others;
+            ``test``. See :func:`split_rows`.
         convention: ``observer`` exchanges the sides of people who turn their back, see :func:`observer_centric`, as the
             literature does; ``person`` keeps the annotated sides.
         box_size: side of the person's box in torso heights.
@@ -176,15 +176,22 @@ def read_flic(path: str) -> FlicPeople:
 def split_rows(people: FlicPeople, split: str) -> np.ndarray:
     """The rows of the people of a split, ascending.
 
-    People of one image are in the same split. Of the training images in the order of their names, every tenth from the
-    first one on is for validation: neighbouring names are neighbouring frames, so every film gives its share.
+    FLIC's test people are the last fifth of each film's; validation people are the first tenth of the others.
+    Neighbouring frames show nearly the same image, so a split that took every tenth would be one of training images:
+    half of its people would be within half a second of one. A film is what a file's name says before its last hyphen,
+    its images are in the order of their names, and people of one image are in the same split.
     """
     if split == 'test':
         return np.flatnonzero(people.istest)
     if split == 'trainval':
         return np.flatnonzero(people.istrain)
-    validation = np.unique(people.file_names[people.istrain])[::_VALIDATION_EVERY]
-    chosen = np.isin(people.file_names, validation) == (split == 'val')
+    names = np.unique(people.file_names[people.istrain])
+    held_out = []
+    for film in {name.rpartition('-')[0] for name in names.tolist()}:
+        own = [name for name in names.tolist() if name.rpartition('-')[0] == film]
+        # Somebody of every film that has two images.
+        held_out += own[: max(round(_VALIDATION_SHARE * len(own)), len(own) > 1)]
+    chosen = np.isin(people.file_names, held_out) == (split == 'val')
     return np.flatnonzero(people.istrain & chosen)
 
 
