@@ -3,11 +3,11 @@
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR
 from mmpose.codecs import SimCCLabel
-from mmpose.models import KLDiscretLoss, RTMCCHead
+from mmpose.models import KLDiscretLoss
 from torch.optim import AdamW
 
 from custom_modules.engine import GuardedOptimWrapper
-from custom_modules.models import DeepPoseCascade, EfficientNetLite
+from custom_modules.models import BatchRTMCCHead, DeepPoseCascade, EfficientNetLite
 
 with read_base():
     from ._base_.deeppose_flic import *
@@ -20,7 +20,7 @@ def stage(size: int, **settings) -> dict:
         input_size=size,
         backbone=dict(type=EfficientNetLite, frozen_stages=2),
         head=dict(
-            type=RTMCCHead,
+            type=BatchRTMCCHead,
             in_channels=112,
             out_channels=10,
             input_size=(size, size),
@@ -51,16 +51,16 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = dict(
-    type=OneCycleLR, eta_max=1e-3, total_steps=24, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+    type=OneCycleLR, eta_max=1e-3, total_steps=20, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
 )
-train_cfg.update(max_epochs=24, val_interval=4)
+train_cfg.update(max_epochs=20, val_interval=4)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
-    'train_cfg.max_epochs': 4,
-    'train_cfg.val_interval': 4,
-    'param_scheduler.total_steps': 4,
+    'train_cfg.max_epochs': 3,
+    'train_cfg.val_interval': 3,
+    'param_scheduler.total_steps': 3,
 }
 train_stages = [dict(), later, later]
 del later

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from mmengine.config import Config
+from mmengine.dist import all_gather_object
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
+from mmengine.runner import Runner
+from mmpose.structures import PoseDataSample
 
+from ..skeletons import Skeleton
 from .wrapping import unwrapped
 
 _FINISHED = 'finished'
@@ -19,33 +23,78 @@ _FINISHED = 'finished'
 
 @HOOKS.register_module()
 class NextStageHook(Hook):
-    """Before a later stage of a :class:`DeepPoseCascade` is trained: lets it begin with the weights of the stage before
-    it, and measures how wrong the stages before it are, on the validation people, whom they were not trained on.
+    """What the stages of a :class:`DeepPoseCascade` learn from the validation people, whom they were not trained on.
 
-    Both are in the checkpoints, so a resumed run does neither.
+    Before a later stage is trained, it gets the weights of the stage before it, and the errors of the stages before it
+    are measured. After each validation the stage's trust is chosen. All is in the checkpoints. Validation itself judges
+    the stage trusted wholly.
     """
 
-    def before_train(self, runner) -> None:
+    def __init__(self) -> None:
+        self._training = False
+        self._samples: list[PoseDataSample] = []
+
+    def before_train(self, runner: Runner) -> None:
+        """Let the last stage begin, if it has not."""
+        self._training = True
         model = unwrapped(runner.model)
         if len(model.stages) < 2 or runner.iter:
             return
         model.copy_previous_stage()
         model.eval()
-        predicted, keypoints, visible = [], [], []
+        predicted, samples = [], []
         with torch.no_grad():
             for batch in runner.val_loop.dataloader:
                 data = model.data_preprocessor(batch)
-                people = [sample.gt_instances for sample in data['data_samples']]
-                boxes = torch.as_tensor(np.concatenate([person.bboxes for person in people])).to(data['inputs'].device)
+                boxes = np.concatenate([sample.gt_instances.bboxes for sample in data['data_samples']])
+                boxes = torch.as_tensor(boxes).to(data['inputs'].device)
                 predicted.append(model.locate(data['inputs'], boxes, stages=len(model.stages) - 1)[-1])
-                keypoints += [person.keypoints[0] for person in people]
-                visible += [person.keypoints_visible[0] for person in people]
+                samples += data['data_samples']
         predicted = torch.cat(predicted)
-        truth, counted = (torch.as_tensor(np.stack(values)).to(predicted) for values in (keypoints, visible))
-        model.measure_errors(predicted, truth, counted)
+        model.measure_errors(predicted, *_truth(samples, predicted))
         spread = model.error_covariance.diagonal(dim1=1, dim2=2).mean(dim=1).sqrt()
-        text = ', '.join(f'{name} {value:.3f}' for name, value in zip(model.skeleton.keypoints, spread, strict=True))
-        runner.logger.info(f'Errors of the stages before, standard deviation in torso diameters: {text}')
+        _log(runner, 'Errors of the stages before, standard deviation in torso diameters', model.skeleton, spread)
+
+    def before_val_epoch(self, runner: Runner) -> None:
+        """Trust the stage wholly while it is judged."""
+        self._samples = []
+        if self._training:
+            unwrapped(runner.model).trust[-1] = 1
+
+    def after_val_iter(
+        self,
+        runner: Runner,
+        batch_idx: int,
+        data_batch: dict | None = None,
+        outputs: Sequence[PoseDataSample] | None = None,
+    ) -> None:
+        """Remember where the stages locate people."""
+        self._samples += outputs
+
+    def after_val_epoch(self, runner: Runner, metrics: dict | None = None) -> None:
+        """Choose the last stage's trust."""
+        model = unwrapped(runner.model)
+        if not self._training or len(model.stages) < 2:
+            return
+        samples = [sample for part in all_gather_object(self._samples) for sample in part]
+        stages = np.concatenate([sample.pred_instances.stage_keypoints for sample in samples])
+        *_, previous, found = torch.as_tensor(stages).to(model.trust).unbind(dim=1)
+        model.fit_trust(previous, found, *_truth(samples, found))
+        _log(runner, 'Trust in the last stage', model.skeleton, model.trust[-1])
+
+
+def _truth(samples: Sequence[PoseDataSample], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Keypoints (N, K, 2) and which of them are labelled (N, K)."""
+    people = [sample.gt_instances for sample in samples]
+    keypoints, visible = (
+        np.stack([np.asarray(person.get(name))[0] for person in people]) for name in ('keypoints', 'keypoints_visible')
+    )
+    return torch.as_tensor(keypoints).to(like), torch.as_tensor(visible).to(like)
+
+
+def _log(runner: Runner, what: str, skeleton: Skeleton, values: torch.Tensor) -> None:
+    text = ', '.join(f'{name} {value:.3f}' for name, value in zip(skeleton.keypoints, values.tolist(), strict=True))
+    runner.logger.info(f'{what}: {text}')
 
 
 def stage_configs(cfg: Config, resume: bool) -> Iterator[Config]:

@@ -187,6 +187,50 @@ def test_errors_are_measured_and_drawn_again() -> None:
     torch.testing.assert_close(covariance[0], torch.tensor([[0.01, 0.008], [0.008, 0.04]]), atol=3e-3, rtol=0)
 
 
+def test_a_stage_is_trusted_where_it_is_right() -> None:
+    """It finds wrists exactly, and knows nothing of hips, half of whose way is noise."""
+    model = cascade(stage(), stage(24, side=1.0))
+    generator = torch.Generator().manual_seed(0)
+    truth = 100 * torch.rand(500, 10, 2, generator=generator)
+    left, right = model.torso
+    truth[:, right] = truth[:, left] + torch.tensor([-30.0, 40.0])
+    previous = truth + 5 * torch.randn(truth.shape, generator=generator)
+    found = truth + 5 * torch.randn(truth.shape, generator=generator)
+    names = model.skeleton.keypoints
+    wrists, hips = ([names.index(f'{side}_{joint}') for side in ('left', 'right')] for joint in ('wrist', 'hip'))
+    found[:, wrists] = truth[:, wrists]
+    found[:, hips] += 100 * torch.randn(500, 2, 2, generator=generator)
+    model.fit_trust(previous, found, truth, torch.ones(500, 10))
+    trust = model.trust[-1]
+    assert trust[wrists].eq(1).all()
+    assert trust[hips].le(0.05).all()
+    others = [index for index in range(10) if index not in wrists + hips]
+    assert (trust[others] - 0.5).abs().max() <= 0.1  # two independent guesses: the mean of both is best
+    torch.testing.assert_close(trust, trust[FLIP])
+    assert model.trust[0].eq(1).all()
+
+
+def test_a_stage_goes_as_far_as_it_is_trusted() -> None:
+    model = cascade().eval()
+    inputs, boxes = inputs_and_boxes()
+    first, whole, _ = model.locate(inputs, boxes)
+    model.trust[1] = 0.25
+    torch.testing.assert_close(model.locate(inputs, boxes)[1], first + 0.25 * (whole - first), atol=1e-3, rtol=0)
+
+
+def test_checkpoints_from_before_trust_load() -> None:
+    model = cascade()
+    state = {name: value for name, value in model.state_dict().items() if name != 'trust'}
+    other = cascade()
+    other.trust[:] = 0.5
+    other.load_state_dict(state)
+    assert other.trust.eq(1).all()
+    shorter = cascade(stage(), stage(24, side=1.0))
+    shorter.trust[1] = 0.5
+    assert other.load_state_dict(shorter.state_dict(), strict=False).unexpected_keys == []
+    assert other.trust[:, 0].tolist() == [1, 0.5, 1]
+
+
 def test_a_stage_begins_as_the_one_before() -> None:
     model = cascade(stage(), stage(24, side=1.0))
     inputs = torch.randn(2, 3, 32, 32)

@@ -15,6 +15,10 @@ from ...errors import UserError
 from ...skeletons import FLIC10, Skeleton, get_skeleton
 from .crops import Crops, square_crops
 
+# How far a stage is believed, and the error, in torso diameters, from which on a joint is simply wrong.
+_TRUSTS = torch.linspace(0, 1, 21)
+_WRONG = 0.2
+
 # A predicted torso is taken for at least this share of the person's box, or crops would shrink to nothing.
 _SMALLEST_TORSO = 0.1
 
@@ -101,6 +105,10 @@ class DeepPoseCascade(BaseModel):
     and regresses the joint in it. Later stages are trained on crops around simulated predictions: truth plus an error
     drawn from the normal distribution of the previous stage's errors on people it was not trained on.
 
+    A later stage sees little but its joint, and a hidden one is better placed by those who saw more. So it moves a
+    joint only a share of the way to where it finds it, its ``trust``: the share with which people it was not trained
+    on, each joint with its mirror image, are located best.
+
     Inputs are full images (B, C, H, W); a sample's ``gt_instances`` hold ``bboxes`` (1, 4), the person's square box,
     and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
 
@@ -134,6 +142,7 @@ class DeepPoseCascade(BaseModel):
         # In torso diameters, of the stages before the last.
         self.register_buffer('error_mean', torch.zeros(joints, 2))
         self.register_buffer('error_covariance', torch.zeros(joints, 2, 2))
+        self.register_buffer('trust', torch.ones(len(self.stages), joints))
         self.flip_indices = list(self.skeleton.flip_indices)
         self.torso = [self.skeleton.keypoints.index(name) for name in ('left_shoulder', 'right_hip')]
 
@@ -209,6 +218,30 @@ class DeepPoseCascade(BaseModel):
         fitting = {name: value for name, value in previous.items() if name in last and last[name].shape == value.shape}
         self.stages[-1].load_state_dict(last | fitting)
 
+    def fit_trust(
+        self, previous: torch.Tensor, found: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor
+    ) -> None:
+        """Choose the last stage's trust for the least mean error, those beyond 0.2 torso diameters counted as that.
+
+        Args:
+            previous, found: (N, K, 2), where the stages before and the last, trusted wholly, locate people.
+            keypoints: (N, K, 2), where they are, all in the image's pixels.
+            visible: (N, K), > 0 for those that count.
+        """
+        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+        trusts = _TRUSTS.to(found)[:, None, None, None]
+        errors = (previous + trusts * (found - previous) - keypoints).norm(dim=-1) / diameter[:, None]
+        counted = (visible > 0) & (diameter > 0)[:, None]
+        errors = torch.where(counted, errors.clamp(max=_WRONG), 0).sum(dim=1)
+        best = (errors + errors[:, self.flip_indices]).argmin(dim=0)
+        self.trust[-1] = _TRUSTS.to(found)[best]
+
+    def _load_from_state_dict(self, state_dict: dict, prefix: str, *args: object) -> None:
+        # Of fewer stages, or from before there was such a thing.
+        trust = state_dict.get(f'{prefix}trust', self.trust[:0])
+        state_dict[f'{prefix}trust'] = torch.cat([trust, self.trust.new_ones(self.trust.shape).to(trust)[len(trust) :]])
+        super()._load_from_state_dict(state_dict, prefix, *args)
+
     def measure_errors(self, predicted: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> None:
         """Take over the mean and the covariance of the errors (N, K, 2) of the stages before the last, where
         ``visible`` (N, K) is > 0, in torso diameters of the truth.
@@ -243,7 +276,7 @@ class DeepPoseCascade(BaseModel):
             boxes: (B, 4) the people's boxes, x and y of two corners.
         """
         positions = []
-        for stage in self.stages[:stages]:
+        for stage, trust in zip(self.stages[:stages], self.trust, strict=False):
             if stage.side is None:
                 center, side = (values[:, None] for values in _center_and_side(boxes))
             else:
@@ -252,7 +285,8 @@ class DeepPoseCascade(BaseModel):
             views = [self._look(stage, inputs, center, side, mirrored=False)]
             if self.test_cfg.get('flip_test', False):
                 views.append(self._look(stage, inputs, center, side, mirrored=True))
-            positions.append(torch.stack(views).mean(dim=0))
+            found = torch.stack(views).mean(dim=0)
+            positions.append(positions[-1] + trust[:, None] * (found - positions[-1]) if positions else found)
         return torch.stack(positions)
 
     def _look(
