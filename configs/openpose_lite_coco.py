@@ -13,7 +13,7 @@ from mmengine.runner import IterBasedTrainLoop
 from mmpose.datasets.transforms import YOLOXHSVRandomAug
 from torch.optim import AdamW
 
-from custom_modules.engine import GroupedOptimWrapperConstructor, GuardedOptimWrapper
+from custom_modules.engine import GroupedEMA, GroupedOptimWrapperConstructor, GuardedOptimWrapper
 from custom_modules.models import (
     EfficientNetLite,
     FinestLevelFPN,
@@ -80,6 +80,6 @@ param_scheduler = [
 ]
 train_cfg = dict(type=IterBasedTrainLoop, max_iters=steps, val_interval=1000)
 # The average's horizon is a tenth of the steps.
-custom_hooks.append(dict(type=EMAHook, momentum=10 / steps, update_buffers=True))
+custom_hooks.append(dict(type=EMAHook, ema_type=GroupedEMA, momentum=10 / steps))
 default_hooks.update(checkpoint=dict(by_epoch=False, interval=500))
 log_processor = dict(by_epoch=False)

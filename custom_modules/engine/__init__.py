@@ -1,3 +1,4 @@
+from .averaging import GroupedEMA
 from .hooks import ModelGraphHook, PredictionCheckHook, PredictionImageHook
 from .optim import (
     BFloat16OptimWrapper,
@@ -8,6 +9,6 @@ from .optim import (
 from .stages import NextStageHook
 
 __all__ = [
-    'BFloat16OptimWrapper', 'GroupedOptimWrapperConstructor', 'GuardedOptimWrapper', 'ModelGraphHook', 'NextStageHook',
-    'OpenPoseOptimWrapperConstructor', 'PredictionImageHook', 'PredictionCheckHook',
+    'BFloat16OptimWrapper', 'GroupedEMA', 'GroupedOptimWrapperConstructor', 'GuardedOptimWrapper', 'ModelGraphHook',
+    'NextStageHook', 'OpenPoseOptimWrapperConstructor', 'PredictionCheckHook', 'PredictionImageHook',
 ]  # fmt: skip

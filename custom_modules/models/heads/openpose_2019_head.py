@@ -7,7 +7,6 @@ from mmengine.model.weight_init import normal_init
 from mmpose.registry import MODELS
 from torch import nn
 
-from ..layers import AlignedConv2d
 from ..losses import MaskedL2Loss
 from .part_affinity_head import Maps, PartAffinityHead
 
@@ -21,7 +20,7 @@ class DenseBlock(nn.ModuleList):
 
     def __init__(self, in_channels: int, width: int) -> None:
         super().__init__(
-            nn.Sequential(AlignedConv2d(channels, width, 3, padding=1), nn.PReLU(width))
+            nn.Sequential(nn.Conv2d(channels, width, 3, padding=1), nn.PReLU(width))
             for channels in (in_channels, width, width)
         )
 

@@ -4,7 +4,6 @@ import torch
 from mmpose.registry import MODELS
 from torch import nn
 
-from ..layers import AlignedConv2d
 from ..losses import MaskedL2Loss
 from .part_affinity_head import Maps, PartAffinityHead
 
@@ -67,6 +66,6 @@ class OpenPoseHead(PartAffinityHead):
 def _branch(in_channels: int, kernels: tuple[int, ...], widths: tuple[int, ...], out_channels: int) -> nn.Sequential:
     layers = []
     for kernel, width in zip(kernels, widths, strict=True):
-        layers += [AlignedConv2d(in_channels, width, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(in_channels, width, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
         in_channels = width
     return nn.Sequential(*layers, nn.Conv2d(in_channels, out_channels, 1))

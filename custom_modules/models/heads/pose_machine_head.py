@@ -12,7 +12,6 @@ from torch import nn
 
 from ...paf import annotated_channels
 from ...skeletons import Skeleton
-from ..layers import AlignedConv2d
 from ..losses import MaskedL2Loss
 
 
@@ -100,5 +99,5 @@ class PoseMachineHead(BaseHead):
 def _layers(widths: tuple[int, ...], kernels: tuple[int, ...]) -> nn.Sequential:
     layers = []
     for before, after, kernel in zip(widths, widths[1:], kernels, strict=False):
-        layers += [AlignedConv2d(before, after, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
+        layers += [nn.Conv2d(before, after, kernel, padding=kernel // 2), nn.ReLU(inplace=True)]
     return nn.Sequential(*layers[:-1])
