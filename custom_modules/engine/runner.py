@@ -49,11 +49,11 @@ class PoseRunner(Runner):
     def build_dataloader(self, dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
         """As Runner's, also without worker processes, and a transform that fails says which it is."""
         settings = dataloader
-        if isinstance(settings, dict):
+        if isinstance(settings, dict) and torch.cuda.is_available():
             # From page-locked memory a GPU copies while the program goes on.
-            settings = type(settings)(dict(pin_memory=torch.cuda.is_available()) | settings)
-            if not settings.get('num_workers'):
-                settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
+            settings.setdefault('pin_memory', True)
+        if isinstance(settings, dict) and not settings.get('num_workers'):
+            settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
         loader = Runner.build_dataloader(settings, *args, **kwargs)
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
