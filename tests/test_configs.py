@@ -23,7 +23,7 @@ HANDS_AND_FACES = [path for path in CONFIGS if path.name.startswith(('openpose_h
 BOTTOM_UP = [path for path in CONFIGS if path not in CASCADES + TOP_DOWN + HANDS_AND_FACES]
 # The networks of 2017 and 2019 once; these are the same but for their input and the order of their channels.
 SAME = ('openpose_coco_released', 'openpose2019_coco', 'openpose_body25_released', 'openpose_mpi_released',
-        'openpose_mpi_faster_released')  # fmt: skip
+        'openpose_mpi_faster_released', 'openpose_lite_gpu')  # fmt: skip
 
 
 def name_of(path: Path) -> str:
