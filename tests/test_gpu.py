@@ -31,12 +31,14 @@ def config(
     request: pytest.FixtureRequest, generated_data: Path, generated_flic: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Config:
     """The config, on synthetic people and from random weights."""
-    cascade = 'deeppose' in request.param.name
-    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_flic if cascade else generated_data))
+    cascade, lspet = 'deeppose' in request.param.name, 'lspet' in request.param.name
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_flic if cascade and not lspet else generated_data))
     monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
     config = Config.fromfile(request.param)
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.dataset.pop('indices', None)
+        if lspet:  # a few people, none of them for validation
+            loader.dataset.split = 'trainval'
     for part in config.model.stages if cascade else [config.model]:
         part.backbone.pop('init_cfg', None)
         if 'weights' in part.backbone:

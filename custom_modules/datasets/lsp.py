@@ -21,9 +21,11 @@ from PIL import Image
 from ..errors import UserError
 from ..skeletons import LSP14
 
-SPLITS = ('train', 'test')
+SPLITS = ('train', 'val', 'trainval', 'test')
 
 _TRAINING_PEOPLE = 1000  # of LSP; the rest are for testing
+# Every tenth block of so many training people is for validation: neighbours are often of one photographer.
+_VALIDATION_BLOCK, _VALIDATION_EVERY = 100, 10
 
 
 class LspPeople(NamedTuple):
@@ -49,7 +51,8 @@ class LspDataset(BaseCocoStyleDataset):
     image as in DeepPose, and ``bbox_score`` (1,).
 
     Args:
-        split: ``train``, the first 1000 people of LSP or all of the extension; ``test``, LSP's others.
+        split: ``trainval``, the first 1000 people of LSP or all of the extension; ``val``, every tenth block of 100 of
+            them; ``train``, the others; ``test``, LSP's others.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
 
     Raises:
@@ -60,7 +63,7 @@ class LspDataset(BaseCocoStyleDataset):
         self,
         ann_file: str = 'joints.mat',
         data_prefix: dict = dict(img='images'),
-        split: str = 'train',
+        split: str = 'trainval',
         **kwargs: object,
     ) -> None:
         if split not in SPLITS:
@@ -87,12 +90,15 @@ class LspDataset(BaseCocoStyleDataset):
         """The people of the split, one sample each."""
         people = read_lsp(self.ann_file)
         count = len(people.keypoints)
-        trained = count if people.extended else min(count, _TRAINING_PEOPLE)
-        rows = range(trained) if self.split == 'train' else range(trained, count)
+        trained = np.arange(count if people.extended else min(count, _TRAINING_PEOPLE))
+        validation = trained // _VALIDATION_BLOCK % _VALIDATION_EVERY == _VALIDATION_EVERY - 1
+        rows = dict(
+            train=trained[~validation], val=trained[validation], trainval=trained, test=np.arange(len(trained), count)
+        )[self.split].tolist()
         if not rows:
             raise UserError(
                 f'annotation file {self.ann_file} has nobody in the split {self.split!r}; '
-                'LSP Extended is for training only, LSP has both splits'
+                'LSP Extended is for training only, and fewer than a thousand people have nobody for validation'
             )
         digits = 5 if people.extended else 4
         return [

@@ -43,8 +43,10 @@ def extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lsp_has_both_splits(lsp: Path) -> None:
-    train, test = (LspDataset(data_root=str(lsp), split=split) for split in ('train', 'test'))
+    train, test = (LspDataset(data_root=str(lsp), split=split) for split in ('trainval', 'test'))
     assert (len(train), len(test)) == (1000, 1000)
+    shares = [LspDataset(data_root=str(lsp), split=split) for split in ('train', 'val')]
+    assert [len(share) for share in shares] == [900, 100]
     assert Path(train.get_data_info(0)['img_path']).name == 'im0001.jpg'
     first, last = test.get_data_info(0), test.get_data_info(999)
     assert Path(first['img_path']).name == 'im1001.jpg'
@@ -74,6 +76,16 @@ def test_the_extension_is_for_training_and_says_what_is_labelled(extension: Path
     assert not sample['keypoints'][0, ~labelled].any()
 
 
+def test_validation_people_are_blocks_of_the_training_people(extension: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('custom_modules.datasets.lsp._VALIDATION_BLOCK', 2)
+    monkeypatch.setattr('custom_modules.datasets.lsp._VALIDATION_EVERY', 3)
+    ids = {
+        split: [sample['id'] for sample in LspDataset(data_root=str(extension), split=split).load_data_list()]
+        for split in ('train', 'val', 'trainval')
+    }
+    assert ids == dict(train=[0, 1, 2, 3, 6, 7, 8, 9], val=[4, 5, 10, 11], trainval=list(range(12)))
+
+
 def test_mmposes_transforms_take_the_samples(lsp: Path) -> None:
     pipeline = [
         dict(type='mmpose.LoadImage'),
@@ -90,7 +102,8 @@ def test_mmposes_transforms_take_the_samples(lsp: Path) -> None:
 @pytest.mark.parametrize(
     ('arguments', 'complaint'),
     [
-        (dict(split='val'), "no split 'val'; give one of train, test"),
+        (dict(split='valid'), "no split 'valid'; give one of train, val, trainval, test"),
+        (dict(split='val'), "nobody in the split 'val'"),
         (dict(split='test'), "nobody in the split 'test'"),
         (dict(ann_file='none.mat'), 'CLASSICPOSE_DATA'),
         (dict(ann_file='text.mat'), 'not a readable MATLAB file'),

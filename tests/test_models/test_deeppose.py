@@ -263,6 +263,21 @@ def test_unlabelled_joints_do_not_count() -> None:
     assert model.stages[0].head.fc.weight.grad.abs().sum() == 0
 
 
+def test_people_without_a_torso_do_not_count_in_later_stages() -> None:
+    model = cascade(stage(), stage(24, side=1.0))
+    model.error_covariance += 0.01 * torch.eye(2)
+    inputs, samples = people()
+    for sample in samples:
+        sample.gt_instances.keypoints_visible[:, model.torso[0]] = 0
+    model.loss(inputs, samples)['loss_kpt'].backward()
+    assert model.stages[1].head.fc.weight.grad.abs().sum() == 0
+    keypoints, visible = torch.rand(50, 10, 2), torch.ones(50, 10)
+    visible[:, model.torso[0]] = 0
+    before = model.error_covariance.clone()
+    model.measure_errors(keypoints + 1, keypoints, visible)
+    torch.testing.assert_close(model.error_covariance, before)
+
+
 def test_an_auxiliary_head_teaches_the_convolutions_and_is_not_asked() -> None:
     alexnet = stage(64)
     alexnet.pop('neck')

@@ -199,7 +199,7 @@ class DeepPoseCascade(BaseModel):
         diameter = self._diameter(keypoints, boxes)
         errors = self._simulated_errors(len(keypoints) * stage.copies).unflatten(0, (len(keypoints), stage.copies))
         center = keypoints[:, None] + errors * diameter[:, None, None, None]
-        own = torch.eye(joints, device=visible.device) * visible[:, None]
+        own = torch.eye(joints, device=visible.device) * (visible * self._torso_is_known(visible)[:, None])[:, None]
         return (
             center.flatten(1, 2),
             (stage.side * diameter)[:, None].repeat(1, stage.copies * joints),
@@ -231,7 +231,7 @@ class DeepPoseCascade(BaseModel):
         diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
         trusts = _TRUSTS.to(found)[:, None, None, None]
         errors = (previous + trusts * (found - previous) - keypoints).norm(dim=-1) / diameter[:, None]
-        counted = (visible > 0) & (diameter > 0)[:, None]
+        counted = (visible > 0) & ((diameter > 0) & self._torso_is_known(visible))[:, None]
         errors = torch.where(counted, errors.clamp(max=_WRONG), 0).sum(dim=1)
         best = (errors + errors[:, self.flip_indices]).argmin(dim=0)
         self.trust[-1] = _TRUSTS.to(found)[best]
@@ -249,7 +249,7 @@ class DeepPoseCascade(BaseModel):
         diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
         errors = (predicted - keypoints) / diameter[:, None, None]
         for joint in range(errors.shape[1]):
-            own = errors[(visible[:, joint] > 0) & (diameter > 0), joint]
+            own = errors[(visible[:, joint] > 0) & (diameter > 0) & self._torso_is_known(visible), joint]
             if len(own) > 1:
                 self.error_mean[joint] = own.mean(dim=0)
                 self.error_covariance[joint] = own.T.cov()
@@ -299,6 +299,10 @@ class DeepPoseCascade(BaseModel):
             located = located[:, :, self.flip_indices]
         located = crops.to_image(located, stage.input_size)
         return located[:, 0] if stage.side is None else located.diagonal(dim1=1, dim2=2).mT
+
+    def _torso_is_known(self, visible: torch.Tensor) -> torch.Tensor:
+        """(B,) bool, whether both ends of the torso diameter are labelled, of (B, K)."""
+        return (visible[:, self.torso] > 0).all(dim=1)
 
     def _diameter(self, keypoints: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
         """(B,) of the torsos of (B, K, 2), at least a share of the people's boxes."""

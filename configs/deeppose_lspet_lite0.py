@@ -1,0 +1,30 @@
+"""DeepPose's cascade on whole bodies: LSP Extended, the full image as the first box, as the paper has it."""
+
+from mmengine.config import read_base
+
+from custom_modules.datasets import LspDataset
+from custom_modules.skeletons import LSP14
+
+with read_base():
+    from .deeppose_flic_lite0 import *
+
+data_root = data_root.removesuffix('flic/') + 'lspet/'
+for loader, split in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
+    loader.update(dataset=dict(loader.dataset, type=LspDataset, data_root=data_root, split=split))
+del loader, split
+
+model.update(skeleton=LSP14)
+for stage in model.stages:
+    stage.head.update(out_channels=14)
+del stage
+val_evaluator = [dict(type=PDJ, skeleton=LSP14), dict(type=PCP, skeleton=LSP14)]
+for metric in test_evaluator:
+    metric.update(skeleton=LSP14)
+del metric
+# Fourteen crops a person in later stages.
+train_cfg.update(max_epochs=12, val_interval=3)
+param_scheduler.update(total_steps=12)
+for later in train_stages[1:]:
+    later.update({'train_dataloader.batch_size': 6, 'train_cfg.max_epochs': 2, 'train_cfg.val_interval': 2})
+    later.update({'param_scheduler.total_steps': 2})
+del later
