@@ -1,6 +1,6 @@
 """What lets MMPose 1.3.2 import and load checkpoints safely on today's PyTorch.
 
-``install()`` is the only door: it runs before anything imports MMPose, and no other module needs
+``prepare()`` is the only door: it runs before anything imports MMPose, and no other module needs
 to know what it does.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.abc
 import importlib.machinery
 import importlib.util
 import io
@@ -17,17 +18,18 @@ import pickle
 import sys
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
-import torch
 
 OPS_MODULE = 'mmcv._ext'
 TRUST_VARIABLE = 'CLASSICPOSE_TRUST_CHECKPOINTS'
 
 # Printed by onedl-mmdetection, twice, when it is imported without an unrelated product.
 _ONEDL_NOTICE = 'Could not import OneDL. Skipping OneDL datasets.'
+_USERS = ('mmengine', 'mmcv', 'mmdet', 'mmpose')
+_installed = False
 
 
 class UnsafeCheckpointError(RuntimeError):
@@ -36,10 +38,68 @@ class UnsafeCheckpointError(RuntimeError):
 
 def install() -> None:
     """Prepare the process for importing MMPose; calling it again changes nothing."""
+    global _installed
+    if _installed:
+        return
+    _installed = True
     _stand_in_for_missing_ops()
-    _import_mmdet_quietly()
+    _import_mmpose_without_mmdet()
     _load_checkpoints_as_data_only()
     _draw_circles_with_numbers()
+
+
+# --- when MMPose is used ---------------------------------------------------------------------
+
+
+def prepare(plug_ins: Mapping[str, str]) -> None:
+    """Let MMPose import, and let its registries find ours: now if MMEngine or a package on top of it is there, else
+    right after the first of them is imported.
+
+    Args:
+        plug_ins: by a registry's name the package that registers in it, imported at the registry's first use.
+    """
+    if any(name in sys.modules for name in _USERS):
+        install()
+        for package in sorted(set(plug_ins.values())):  # registries in use ask for no package any more
+            importlib.import_module(package)
+    else:
+        sys.meta_path.insert(0, _AfterImport(_USERS, lambda: _announce(plug_ins)))
+
+
+def _announce(plug_ins: Mapping[str, str]) -> None:
+    install()
+    import mmengine.registry
+    import mmpose.registry
+
+    for name, package in plug_ins.items():
+        owner = mmpose.registry if hasattr(mmpose.registry, name) else mmengine.registry
+        getattr(owner, name)._locations.append(package)
+
+
+class _AfterImport(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Loads the first of some packages as its own loader would, and calls back once it is there."""
+
+    def __init__(self, names: Collection[str], callback: Callable[[], object]) -> None:
+        self._names = names
+        self._callback = callback
+        self._loader: importlib.abc.Loader | None = None
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+        if name not in self._names:
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None:
+            self._loader, spec.loader = spec.loader, self
+        return spec
+
+    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._callback()
 
 
 # --- mmcv's compiled operators ---------------------------------------------------------------
@@ -78,11 +138,38 @@ def _stand_in_for_missing_ops() -> None:
     sys.modules[OPS_MODULE] = ops
 
 
-# --- mmdet's messages ------------------------------------------------------------------------
+# --- mmdet -----------------------------------------------------------------------------------
 
 
-def _import_mmdet_quietly() -> None:
-    """Import what MMPose imports of mmdet, less what that says about optional packages."""
+def _import_mmpose_without_mmdet() -> None:
+    """Import MMPose's models without mmdet, whose import takes as long again.
+
+    Of mmdet they import two names, which only RTMO uses; the one that is a function imports the real one when it is
+    called. The stand-ins exist only while MMPose is imported; whoever imports mmdet later gets the real one.
+    """
+    if 'mmdet' in sys.modules:
+        return
+    package, utils = types.ModuleType('mmdet'), types.ModuleType('mmdet.utils')
+    package.__path__ = []
+    package.utils = utils
+    utils.ConfigType = dict
+    utils.reduce_mean = _reduce_mean
+    stand_ins = {'mmdet': package, 'mmdet.utils': utils}
+    sys.modules.update(stand_ins)
+    try:
+        importlib.import_module('mmpose.models')
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+    sys.meta_path.insert(0, _AfterImport(('mmdet',), _import_rest_of_mmdet_quietly))
+
+
+def _reduce_mean(tensor: Any) -> Any:
+    return importlib.import_module('mmdet.utils').reduce_mean(tensor)
+
+
+def _import_rest_of_mmdet_quietly() -> None:
+    """Import what MMPose's inferencers import of mmdet, less what that says about optional packages."""
     with _stdout_without(_ONEDL_NOTICE), warnings.catch_warnings():
         warnings.filterwarnings('ignore', message='faster_coco_eval is not installed')
         importlib.import_module('mmdet.apis.det_inferencer')
@@ -132,6 +219,7 @@ def _load_checkpoints_as_data_only() -> None:
     its downloads are unpickled at once. Both ways of reading a file are looked up as globals of
     its checkpoint module, which makes that the one place every loader passes through.
     """
+    import torch
     from mmengine.runner import checkpoint
 
     torch.serialization.add_safe_globals(_data_in_our_checkpoints())

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import UserError
 
-with contextlib.suppress(ImportError):  # Pillow reads HEIC, which iPhones take, where this is installed
-    import pillow_heif
-
-    pillow_heif.register_heif_opener()
+if TYPE_CHECKING:
+    from PIL import Image
 
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 # Some cameras append data of their own behind the end marker.
@@ -56,10 +57,11 @@ def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
 
 def _decoded_by_pillow(data: bytes, name: str, upright: bool) -> np.ndarray:
     """GIF, AVIF and HEIC, as far as the installed Pillow knows them."""
+    pillow = _pillow()
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with pillow.open(io.BytesIO(data)) as image:
             return _of_pillow(image, upright)
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (pillow.UnidentifiedImageError, OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
         hint = '; for HEIC: pip install pillow-heif' if name.lower().endswith(('.heic', '.heif')) else ''
         raise UserError(
             f'image {name} is not a readable image; copy or download it again, or remove it{hint}'
@@ -68,10 +70,11 @@ def _decoded_by_pillow(data: bytes, name: str, upright: bool) -> np.ndarray:
 
 def is_animated(path: str) -> bool:
     """Whether a file is an image of several frames, as far as Pillow can tell."""
+    pillow = _pillow()
     try:
-        with Image.open(path) as image:
+        with pillow.open(path) as image:
             return getattr(image, 'is_animated', False)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError):
         return False
 
 
@@ -85,7 +88,7 @@ def as_image(value: object) -> np.ndarray:
     Raises:
         UserError: for anything else, empty ones and numbers that are no uint8 among them.
     """
-    if isinstance(value, Image.Image):
+    if is_pillow_image(value):
         return _of_pillow(value, upright=True)
     rgb = hasattr(value, 'detach')  # a tensor, without importing PyTorch for it
     array = value.detach().cpu().numpy() if rgb else value
@@ -103,7 +106,26 @@ def as_image(value: object) -> np.ndarray:
     return np.ascontiguousarray(channels[..., ::-1] if rgb else channels)
 
 
+def is_pillow_image(value: object) -> bool:
+    """Whether something is an image of Pillow's, which is not imported for it."""
+    return 'PIL.Image' in sys.modules and isinstance(value, sys.modules['PIL.Image'].Image)
+
+
+@functools.cache
+def _pillow() -> ModuleType:
+    """Pillow's module of images, which few images need; with HEIC, which iPhones take, where that is installed."""
+    from PIL import Image
+
+    with contextlib.suppress(ImportError):
+        import pillow_heif
+
+        pillow_heif.register_heif_opener()
+    return Image
+
+
 def _of_pillow(image: Image.Image, upright: bool) -> np.ndarray:
+    from PIL import ImageOps
+
     rgb = (ImageOps.exif_transpose(image) if upright else image).convert('RGB')
     if not all(rgb.size):
         raise UserError(f'an image of size {rgb.size}: {_KNOWN}')

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from mmengine.logging import print_log
 
 from .errors import UserError
 
@@ -61,10 +60,8 @@ class Video:
                     break
                 number += self.chosen.step
         if self.length and delivered < _TRUNCATED * self.length:
-            print_log(
-                f'video {self.path} ended after {delivered} of {self.length} frames; it may be truncated',
-                'current',
-                level=logging.WARNING,
+            logging.getLogger(__name__).warning(
+                'video %s ended after %d of %d frames; it may be truncated', self.path, delivered, self.length
             )
 
     def _go_to(self, capture: cv2.VideoCapture, number: int) -> None:

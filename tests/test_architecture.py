@@ -12,11 +12,11 @@ from shipped_configs import REPOSITORY
 LIBRARY = REPOSITORY / 'custom_modules'
 # From the ground up: what stands later may import what stands earlier, never the other way round.
 FLOORS = (
-    'errors', 'compat', 'files', 'images', 'video', 'skeletons', 'people', 'paf', 'codecs', 'configuration', 'datasets',
-    'metrics', 'models', 'visualization', 'writers', 'engine', 'deploy', 'inference', 'benchmark',
+    'errors', 'compat', 'files', 'images', 'video', 'skeletons', 'people', 'paf', 'runtime', 'codecs', 'configuration',
+    'datasets', 'metrics', 'models', 'visualization', 'writers', 'engine', 'deploy', 'inference', 'benchmark',
 )  # fmt: skip
 # Modules that must work on arrays alone: neither models nor MMEngine nor MMPose.
-PURE = ('errors', 'files', 'images', 'skeletons', 'people', 'writers')
+PURE = ('errors', 'files', 'images', 'video', 'skeletons', 'people', 'runtime', 'writers')
 
 
 def modules() -> list[Path]:

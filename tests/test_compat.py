@@ -95,6 +95,19 @@ def test_real_operators_are_left_alone(tmp_path):
     assert result.stdout == f'{tmp_path / "_ext.py"} result of nms\n', result.stderr
 
 
+def test_the_import_leaves_the_real_mmdet_to_who_wants_it():
+    result = run_python(
+        'compat.install()\n'
+        'import sys\n'
+        "assert not any(name.startswith('mmdet') for name in sys.modules)\n"
+        'import mmpose.models.heads.hybrid_heads.rtmo_head as rtmo\n'
+        'print(rtmo.reduce_mean(3))\n'
+        'import mmdet.utils\n'
+        'print(mmdet.__version__, mmdet.utils.reduce_mean(4))\n'
+    )
+    assert result.stdout == '3\n3.5.1 4\n', result.stderr
+
+
 def test_only_the_notice_is_dropped_from_what_is_printed(capsys):
     notice = 'Skipping what nobody asked for.'
     with pytest.raises(KeyError), compat._stdout_without(notice):
@@ -103,6 +116,29 @@ def test_only_the_notice_is_dropped_from_what_is_printed(capsys):
         print(f'{notice} But why?')
         raise KeyError
     assert capsys.readouterr().out == f'before\n{notice} But why?\n'
+
+
+REGISTERED = """
+import {first}
+import custom_modules
+import {second}
+from mmengine.registry import FUNCTIONS
+from mmpose.registry import DATASETS, HOOKS, KEYPOINT_CODECS, METRICS, MODELS, TRANSFORMS
+for registry, name in [
+    (MODELS, 'OpenPoseVGG'), (DATASETS, 'FlicDataset'), (TRANSFORMS, 'ResizeToHeight'), (METRICS, 'PDJ'),
+    (KEYPOINT_CODECS, 'PartAffinityField'), (HOOKS, 'PredictionImageHook'), (FUNCTIONS, 'target_batch_collate'),
+]:
+    assert registry.get(name) is not None, name
+"""
+
+
+@pytest.mark.parametrize(
+    ('first', 'second'), [('json', 'mmengine'), ('json', 'mmpose'), ('mmengine', 'mmpose'), ('mmpose', 'mmengine')]
+)
+def test_plug_ins_are_found_by_name_whatever_was_imported_first(first: str, second: str):
+    program = REGISTERED.format(first=first, second=second)
+    result = subprocess.run([sys.executable, '-c', program], cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
 
 
 # --- numpy's one-element arrays --------------------------------------------------------------

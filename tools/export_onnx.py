@@ -1,5 +1,6 @@
 """Write a trained model's network to an ONNX file, checked against PyTorch.
 
+python tools/export_onnx.py openpose_lite openpose_lite.onnx
 python tools/export_onnx.py configs/openpose_coco.py work_dirs/openpose_coco/iter_600000.pth openpose.onnx
 """
 
@@ -15,11 +16,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Write a trained model's network to an ONNX file, once its outputs were found to be PyTorch's. "
-        'docs/onnx.md tells what goes in and comes out.'
+        'docs/onnx.md tells what goes in and comes out.',
+        usage='%(prog)s [options] (NAME | CONFIG CHECKPOINT) [OUT]',
     )
-    parser.add_argument('config', help='the config that the model was trained with')
-    parser.add_argument('checkpoint', help='a .pth file')
-    parser.add_argument('out', nargs='?', help='an .onnx file (default: beside the checkpoint)')
+    parser.add_argument(
+        'model_and_out',
+        nargs='+',
+        metavar='MODEL_OR_OUT',
+        help="a model's name, see tools/predict.py --list, or the config a model was trained with and its .pth file; "
+        'then the .onnx file to write (default: beside the checkpoint, of a name in this folder)',
+    )
+    parser.add_argument('--licence', metavar='TEXT', help="of the weights, for the file's own description")
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -27,7 +34,13 @@ def parse_args() -> argparse.Namespace:
         metavar='KEY=VALUE',
         help='settings that override the config, for example model.test_cfg.flip_test=False',
     )
-    return parser.parse_args()
+    args = parser.parse_args()
+    named = not args.model_and_out[0].endswith('.py') and len(args.model_and_out) < 3
+    args.name = args.model_and_out.pop(0) if named else None
+    given = args.model_and_out
+    if len(given) > 1 + 2 * (not named) or (not named and len(given) < 2):
+        parser.error("give a model's name, or a config and a checkpoint, and then at most one file to write")
+    return args
 
 
 def main() -> None:
@@ -36,10 +49,18 @@ def main() -> None:
     from custom_modules.configuration.loading import load_config
     from custom_modules.deploy.export import OPSET, TOLERANCE, export
     from custom_modules.errors import report_errors
+    from custom_modules.inference.zoo import find_model, named_models
 
     with report_errors():
-        cfg = load_config(args.config, args.cfg_options)
-        exported = export(cfg, args.checkpoint, args.out or Path(args.checkpoint).with_suffix('.onnx'))
+        card = dict(licence=args.licence) if args.licence else {}
+        if args.name:
+            config, checkpoint = find_model(args.name)
+            card = dict(licence=named_models()[args.name].licence) | card
+            out = Path(*args.model_and_out or [f'{args.name}.onnx'])
+        else:
+            config, checkpoint, *out = args.model_and_out
+            out = Path(*out or [Path(checkpoint).with_suffix('.onnx')])
+        exported = export(load_config(config, args.cfg_options), checkpoint, out, card)
     for kind, values in (('in', exported.inputs), ('out', exported.outputs)):
         for name, shape in values.items():
             print(f'{kind:3} {name} ({", ".join(map(str, shape))})')

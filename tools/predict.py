@@ -1,6 +1,7 @@
 """Find the people in images and videos.
 
 python tools/predict.py openpose_lite street.jpg --out-dir drawn
+python tools/predict.py openpose_lite.onnx street.jpg --out-dir drawn
 python tools/predict.py configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pth street.jpg --out-dir drawn
 """
 
@@ -24,14 +25,14 @@ _OUTPUTS = (
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Find the people in images and videos. Options with an underscore are named as in OpenPose.',
-        usage='%(prog)s [options] (NAME | CONFIG CHECKPOINT) INPUT [INPUT ...]',
+        usage='%(prog)s [options] (NAME | FILE.onnx | CONFIG CHECKPOINT) INPUT [INPUT ...]',
     )
     parser.add_argument(
         'model_and_inputs',
         nargs='+',
         metavar='MODEL_OR_INPUT',
-        help="a model's name, see --list, or the config file a model was trained with and its .pth file, or the .onnx "
-        'file that tools/export_onnx.py made of it; then images, folders of images, videos, patterns in quotes, a '
+        help="a model's name, see --list, or an .onnx file that tools/export_onnx.py made, or the config file a model "
+        'was trained with and its .pth or .onnx file; then images, folders of images, videos, patterns in quotes, a '
         'camera index, or http(s) URLs',
     )
     parser.add_argument(
@@ -98,7 +99,7 @@ def parse_args() -> argparse.Namespace:
             f'--{part}_model',
             nargs=2,
             metavar=('CONFIG', 'CHECKPOINT'),
-            help=f"their network (default: OpenPose's, {part}.pth beside the body's checkpoint)",
+            help=f"their network (default: OpenPose's, {part} beside the body's file, .pth or .onnx)",
         )
 
     video = parser.add_argument_group('videos and folders')
@@ -133,11 +134,14 @@ class _ListModels(argparse.Action):
 
 
 def _model_and_inputs(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[str, str | None, list[str]]:
-    """A config is a Python file or a path; everything else is the name of a model, which has no checkpoint."""
-    is_config = arguments[0].endswith('.py') or len(Path(arguments[0]).parts) > 1
+    """A config is a Python file or a path; an .onnx file or the name of a model has no checkpoint beside it."""
+    first = Path(arguments[0])
+    is_config = first.suffix != '.onnx' and (first.suffix == '.py' or len(first.parts) > 1)
     model, inputs = arguments[: 1 + is_config], arguments[1 + is_config :]
     if len(model) < 1 + is_config or not inputs:
-        parser.error("give a model's name, or its config and its checkpoint, and then images, folders or videos")
+        parser.error(
+            "give a model's name, its .onnx file, or its config and its checkpoint, and then images, folders or videos"
+        )
     return model[0], model[1] if is_config else None, inputs
 
 
@@ -206,18 +210,18 @@ def _part(part: str, args: argparse.Namespace):
 
     if not getattr(args, part):
         return None
-    config, checkpoint = (
-        REPOSITORY / f'configs/openpose_{part}_released.py',
-        Path(args.checkpoint).parent / f'{part}.pth',
-    )
-    if getattr(args, f'{part}_model'):
-        config, checkpoint = getattr(args, f'{part}_model')
-    elif not checkpoint.is_file():
+    if given := getattr(args, f'{part}_model'):
+        return PartNetwork(part, *given, args.device)
+    body = Path(args.checkpoint or args.config)
+    beside = body.parent / f'{part}{body.suffix or ".pth"}'
+    if not beside.is_file():
         raise UserError(
-            f"--{part}: {checkpoint} does not exist; tools/convert_weights.py makes it of OpenPose's models, or name "
+            f"--{part}: {beside} does not exist; tools/convert_weights.py makes it of OpenPose's models, or name "
             f'another network with --{part}_model CONFIG CHECKPOINT'
         )
-    return PartNetwork(part, config, checkpoint, args.device)
+    if beside.suffix == '.onnx':
+        return PartNetwork(part, beside, device=args.device)
+    return PartNetwork(part, REPOSITORY / f'configs/openpose_{part}_released.py', beside, args.device)
 
 
 def _boxes(args: argparse.Namespace):

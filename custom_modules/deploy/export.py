@@ -25,7 +25,10 @@ from ..errors import UserError, make_folder
 from ..files import write_whole
 from ..models import DeepPoseCascade
 from ..models.pose_estimators.deeppose import CascadeStage
-from .network import Network, as_tuple, metadata_of, network_of, open_session, run_session
+from ..runtime.description import KEY, Description
+from ..runtime.session import open_session
+from .describe import describe
+from .network import Network, as_tuple, network_of, run_on_tensors
 
 if TYPE_CHECKING:
     from onnx import ValueInfoProto
@@ -53,7 +56,7 @@ class Exported:
     difference: float
 
 
-def export(cfg: Config, checkpoint: str | Path, path: str | Path) -> Exported:
+def export(cfg: Config, checkpoint: str | Path, path: str | Path, card: dict[str, str] | None = None) -> Exported:
     """Write a model's network to an ONNX file.
 
     What goes in and comes out is told by the classes of :mod:`custom_modules.deploy.network`. Before the file
@@ -63,6 +66,7 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path) -> Exported:
         cfg: a config; its ``model`` is built, its test data give the keypoints their names.
         checkpoint: the weights.
         path: of the file, ending in ``.onnx``; its folder is made.
+        card: more about the weights, their ``licence`` for instance, for :attr:`Description.card`.
 
     Raises:
         UserError: when the checkpoint is missing, broken or of another model, the model has no ONNX form, the file
@@ -82,11 +86,11 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path) -> Exported:
         nonlocal difference
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(0)
-            _write(network, metadata_of(network, cfg), unchecked)
-            difference = _largest_difference(network, open_session(unchecked))
+            _write(network, describe(model, cfg).with_card(**(card or {})), unchecked)
+            difference = _largest_difference(network, open_session(unchecked, device='cpu'))
 
     write_whole(path, write)
-    session = open_session(path)
+    session = open_session(path, device='cpu')
     return Exported(
         path,
         inputs={value.name: value.shape for value in session.get_inputs()},
@@ -95,7 +99,7 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path) -> Exported:
     )
 
 
-def _write(network: Network, metadata: dict[str, str], path: Path) -> None:
+def _write(network: Network, described: Description, path: Path) -> None:
     import onnx  # only exporting needs it
 
     example = network.example(batch=2)
@@ -116,7 +120,7 @@ def _write(network: Network, metadata: dict[str, str], path: Path) -> None:
     except torch.onnx.OnnxExporterError as error:
         raise UserError(f'this model has no ONNX form: {str(error).strip().splitlines()[0]}') from error
     proto = onnx.load(path)
-    onnx.helper.set_model_props(proto, metadata)
+    onnx.helper.set_model_props(proto, {KEY: described.to_json()})
     _declare_sizes([*proto.graph.input, *proto.graph.output], [*example, *as_tuple(network(*example))], network.axes)
     onnx.save(proto, path)
 
@@ -142,7 +146,7 @@ def _largest_difference(network: Network, session: InferenceSession) -> float:
     for batch, larger in ((1, False), (3, False), (3, True)):
         for _ in range(_TRIES):
             inputs = network.example(batch, larger)
-            difference = max(map(_difference, as_tuple(network(*inputs)), run_session(session, inputs)))
+            difference = max(map(_difference, as_tuple(network(*inputs)), run_on_tensors(session, inputs)))
             if difference <= TOLERANCE:
                 break
         else:

@@ -8,21 +8,21 @@ Symbols: B batch, H and W the input's size, K keypoints, L limbs, S stages, s st
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
 import torch
 from mmengine.config import Config
 from mmpose.models import HeatmapHead, RegressionHead, RLEHead, RTMCCHead, SimCCHead, TopdownPoseEstimator
 from mmpose.registry import MODELS
 from torch import nn
 
-from ..configuration.skeleton import find_skeleton
 from ..errors import UserError
 from ..models import DeepPoseCascade, OpenPoseEstimator, PoseMachineHead
+from ..runtime.description import Description, read_description
+from ..runtime.session import open_session, run_session
+from .describe import describe
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -53,10 +53,6 @@ class Network(nn.Module):
         """Random inputs; where the size is free, small ones and ``larger`` ones."""
         raise NotImplementedError
 
-    def settings(self) -> dict:
-        """What a user of the file must know to read its outputs."""
-        raise NotImplementedError
-
     def answer_by(self, run: Callable[..., Tensors]) -> None:
         """From now on the estimator asks ``run`` instead of its own layers."""
         raise NotImplementedError
@@ -78,13 +74,6 @@ class _HeadNetwork(Network):
         width, height = free if self.any_size else self.model.head.decoder.input_size
         return (torch.randn(batch, 3, height, width, device=device),)
 
-    def settings(self) -> dict:
-        codec = self.model.head.decoder
-        values = dict(codec=type(codec).__name__, input_size=codec.input_size)
-        if self.any_size:
-            values.update(stride=codec.input_size[0] / codec.heatmap_size[0])
-        return values
-
 
 class AffinityNetwork(_HeadNetwork):
     """OpenPose: ``heatmaps`` (B, K + 1, H / s, W / s) and ``pafs`` (B, 2 L, H / s, W / s) of the last stage."""
@@ -96,9 +85,6 @@ class AffinityNetwork(_HeadNetwork):
         """Heatmaps and fields of the last stage."""
         pafs, heatmaps = self.model.head(self.model.extract_feat(inputs))[-1]
         return heatmaps, pafs
-
-    def settings(self) -> dict:
-        return dict(super().settings(), limbs=self.model.head.skeleton.limbs)
 
     def answer_by(self, run: Callable[..., Tensors]) -> None:
         self.model.extract_feat = lambda inputs: inputs
@@ -129,12 +115,6 @@ class TopDownNetwork(_HeadNetwork):
     def forward(self, inputs: torch.Tensor) -> Tensors:
         """What the head puts out."""
         return as_tuple(self.model.head(self.model.extract_feat(inputs)))
-
-    def settings(self) -> dict:
-        values = super().settings()
-        if 'simcc_x' in self.output_names:
-            values.update(simcc_split_ratio=self.model.head.decoder.simcc_split_ratio)
-        return values
 
     def answer_by(self, run: Callable[..., Tensors]) -> None:
         def forward(inputs: torch.Tensor) -> Tensors | torch.Tensor:
@@ -168,12 +148,6 @@ class CascadeNetwork(Network):
             return inputs.new_empty(len(self.model.stages), len(inputs), len(self.model.skeleton.keypoints), 2)
         return self.model.locate(inputs, boxes)
 
-    def settings(self) -> dict:
-        return dict(
-            codec=[type(stage.head.decoder).__name__ for stage in self.model.stages],
-            flip_test=bool(self.model.test_cfg.get('flip_test', False)),
-        )
-
     def answer_by(self, run: Callable[..., Tensors]) -> None:
         self.model.locate = lambda inputs, boxes: run(inputs, boxes)[0]
 
@@ -198,21 +172,6 @@ def network_of(model: nn.Module) -> Network:
     raise UserError(f'a {type(model).__name__} has no ONNX form here; models that do: {known}')
 
 
-def metadata_of(network: Network, cfg: Config) -> dict[str, str]:
-    """What an ONNX file says about itself in its ``metadata_props``; all but names as JSON."""
-    preprocessor = cfg.model.get('data_preprocessor') or {}
-    values = dict(
-        keypoints=find_skeleton(network.model, cfg).keypoints,
-        # Images are read as BGR.
-        channels='RGB' if preprocessor.get('bgr_to_rgb') else 'BGR',
-        mean=[float(value) for value in preprocessor.get('mean') or (0, 0, 0)],
-        std=[float(value) for value in preprocessor.get('std') or (1, 1, 1)],
-        **network.settings(),
-    )
-    names = dict(name=Path(cfg.filename).stem, model=type(network.model).__name__)
-    return names | {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-
-
 def onnx_estimator(cfg: Config, path: str | Path, threads: int = 0) -> nn.Module:
     """A model for prediction alone whose network is an ONNX file; it has no weights of its own.
 
@@ -224,7 +183,7 @@ def onnx_estimator(cfg: Config, path: str | Path, threads: int = 0) -> nn.Module
     Raises:
         UserError: when the file is missing or broken or belongs to another model.
     """
-    session = open_session(path, threads)
+    session = open_session(path, threads or torch.get_num_threads())
     with torch.device('meta'):
         model = MODELS.build(cfg.model)
         network = network_of(model).eval()
@@ -232,65 +191,54 @@ def onnx_estimator(cfg: Config, path: str | Path, threads: int = 0) -> nn.Module
         with torch.no_grad():
             outputs = network(*example)
         shapes = [tuple(values.shape) for values in (*example, *as_tuple(outputs))]
-    _check_fit(session, network, shapes, metadata_of(network, cfg), path)
+    _check_fit(session, network, shapes, describe(model, cfg), path)
     # Else the model could not be moved to a device.
     for part in network.modules():
         for name, _ in [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]:
             delattr(part, name)
     if cfg.model.get('data_preprocessor') is not None:
         model.data_preprocessor = MODELS.build(cfg.model.data_preprocessor)
-    network.answer_by(lambda *inputs: run_session(session, inputs))
+    network.answer_by(lambda *inputs: run_on_tensors(session, inputs))
     return model.eval()
 
 
-def open_session(path: str | Path, threads: int = 0) -> InferenceSession:
-    """A network that is ready to run, on a GPU where onnxruntime can use one.
-
-    Raises:
-        UserError: when the file is missing or broken.
-    """
-    import onnxruntime  # half a second that only its users pay
-
-    if not Path(path).is_file():
-        raise UserError(f'network {path} does not exist; give an .onnx file')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or torch.get_num_threads()
-    wanted = ('CUDAExecutionProvider', 'CPUExecutionProvider')
-    providers = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
-    except Exception as error:  # onnxruntime's errors share no class of their own
-        raise UserError(f'{path} is not a network that onnxruntime can load; export it again') from error
-
-
-def run_session(session: InferenceSession, inputs: Tensors) -> Tensors:
+def run_on_tensors(session: InferenceSession, inputs: Tensors) -> Tensors:
     """The network's outputs, on the device of its inputs."""
-    names = [value.name for value in session.get_inputs()]
-    feed = {name: np.ascontiguousarray(values.cpu().numpy()) for name, values in zip(names, inputs, strict=True)}
-    return tuple(torch.from_numpy(values).to(inputs[0].device) for values in session.run(None, feed))
+    outputs = run_session(session, *(values.cpu().numpy() for values in inputs))
+    return tuple(torch.from_numpy(values).to(inputs[0].device) for values in outputs)
 
 
 def _check_fit(
-    session: InferenceSession, network: Network, shapes: list[tuple], metadata: dict[str, str], path: str | Path
+    session: InferenceSession, network: Network, shapes: list[tuple], expected: Description, path: str | Path
 ) -> None:
-    """Names, metadata and sizes must be those that an export of this model would have."""
+    """Names, sizes and what the file says of itself must be those that an export of this model would have."""
     values = [*session.get_inputs(), *session.get_outputs()]
     names = [value.name for value in values]
-    found = session.get_modelmeta().custom_metadata_map
-    if not found or names != [*network.input_names, *network.output_names]:
+    if names != [*network.input_names, *network.output_names]:
         raise UserError(
             f'{path} maps {names[: len(session.get_inputs())]} to {names[len(session.get_inputs()) :]}, '
             f'not {list(network.input_names)} to {list(network.output_names)}: give what tools/export_onnx.py wrote '
             'with this config'
         )
-    other = f'{path} (of {found.get("name")}) was exported from another model'
-    for key, value in metadata.items():
-        if key != 'name' and found.get(key) != value:
-            raise UserError(f"{other}: its {key} is {found.get(key)}, this config's is {value}: export it again")
+    found = read_description(session.get_modelmeta().custom_metadata_map, path)
+    other = f'{path} (of {found.name}) was exported from another model'
+    for key, own, wanted in _compared(found, expected):
+        if own != wanted:
+            raise UserError(f"{other}: its {key} is {own}, this config's is {wanted}: export it again")
     for value, shape in zip(values, shapes, strict=True):
-        expected = [network.axes[value.name].get(axis, size) for axis, size in enumerate(shape)]
-        if value.shape != expected:
-            raise UserError(f'{other}: its {value.name} are {value.shape}, not {expected}: export it again')
+        expected_shape = [network.axes[value.name].get(axis, size) for axis, size in enumerate(shape)]
+        if value.shape != expected_shape:
+            raise UserError(f'{other}: its {value.name} are {value.shape}, not {expected_shape}: export it again')
+
+
+def _compared(found: Description, expected: Description) -> Iterator[tuple[str, object, object]]:
+    """What a config must not change of a network that is trained: not how it is asked, nor thresholds."""
+    for key in ('model', 'kind', 'channels', 'mean', 'std'):
+        yield key, getattr(found, key), getattr(expected, key)
+    for key in ('keypoints', 'limbs'):
+        yield key, getattr(found.skeleton, key), getattr(expected.skeleton, key)
+    for key in ('codec', 'stride', 'size', 'split_ratio'):
+        yield key, found.decoder.get(key), expected.decoder.get(key)
 
 
 def as_tuple(outputs: torch.Tensor | Tensors) -> Tensors:

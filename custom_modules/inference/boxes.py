@@ -6,13 +6,15 @@ import json
 import re
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from torchvision.models import detection, get_model, get_model_weights, list_models
 
 from ..errors import UserError
 from .frames import Frame
+
+if TYPE_CHECKING:
+    import torch
 
 _PERSON = 1  # of COCO's categories
 _FORMAT = 'a COCO annotation file, or a list of {"image_id" or "file_name": ..., "bbox": [x, y, w, h], "score": ...}'
@@ -87,6 +89,8 @@ class PersonDetector:
         threshold: float = 0.5,
         device: str | torch.device = 'cpu',
     ) -> None:
+        from torchvision.models import detection, get_model, list_models
+
         if name not in list_models(detection):
             raise UserError(f'torchvision has no detector {name!r}; give one of {", ".join(list_models(detection))}')
         state = _downloaded(name) if weights is None else _read_weights(weights)
@@ -98,16 +102,20 @@ class PersonDetector:
         self.threshold = threshold
         self.device = device
 
-    @torch.inference_mode()
     def __call__(self, frame: Frame) -> np.ndarray:
         """(N, 5) x1, y1, x2, y2, score, best first."""
+        import torch
+
         rgb = np.ascontiguousarray(frame.image[..., ::-1].transpose(2, 0, 1))
-        (found,) = self._network([torch.from_numpy(rgb).to(self.device).float() / 255])
+        with torch.inference_mode():
+            (found,) = self._network([torch.from_numpy(rgb).to(self.device).float() / 255])
         kept = (found['labels'] == _PERSON) & (found['scores'] >= self.threshold)
         return torch.column_stack([found['boxes'], found['scores']])[kept].cpu().numpy()
 
 
 def _downloaded(name: str) -> dict:
+    from torchvision.models import get_model_weights
+
     source = get_model_weights(name).DEFAULT
     try:
         return source.get_state_dict(check_hash=True)
@@ -121,6 +129,8 @@ def _downloaded(name: str) -> dict:
 def _read_weights(path: str | Path) -> dict:
     if not Path(path).is_file():
         raise UserError(f'detector weights {path} do not exist; give a .pth file of torchvision')
+    import torch
+
     try:
         return torch.load(path, map_location='cpu', weights_only=True)
     except Exception as error:  # torch's readers fail as what they stumble over

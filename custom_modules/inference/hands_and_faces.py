@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.models import TopdownPoseEstimator
 
-from ..configuration.loading import load_config
-from ..configuration.skeleton import find_skeleton
 from ..errors import UserError
 from ..people import PARTS, People
+from ..runtime.estimators import Sample
 from ..skeletons import Skeleton
-from .model import load_model, pick_device, steps_after_loading
+from .loading import load_estimator
 from .part_boxes import face_squares, hand_squares, lacking
+
+if TYPE_CHECKING:
+    import torch
 
 # Crops at a time: as many as a batch of images has, but for memory.
 _MOST_CROPS = 32
@@ -28,11 +26,12 @@ _NAMES = dict(hand=('hand_left', 'hand_right'), face=('face',))
 
 
 class PartNetwork:
-    """A trained network of hands or faces and the test pipeline of its config.
+    """A trained network of hands or faces.
 
     Args:
         part: 'hand' or 'face'.
-        config: the config that the network was trained with.
+        config: the config that the network was trained with; without a checkpoint an .onnx file of
+            tools/export_onnx.py's.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
 
@@ -44,19 +43,19 @@ class PartNetwork:
     """
 
     def __init__(
-        self, part: str, config: str | Path, checkpoint: str | Path, device: str | torch.device | None = None
+        self,
+        part: str,
+        config: str | Path,
+        checkpoint: str | Path | None = None,
+        device: str | torch.device | None = None,
     ) -> None:
-        cfg = load_config(config)
-        init_default_scope(cfg.get('default_scope', 'mmpose'))
-        self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
+        self._estimator = load_estimator(config, checkpoint, device=device)
         self.part = part
         self.names = _NAMES[part]
-        self.skeleton = find_skeleton(self._model, cfg)
+        self.skeleton = self._estimator.skeleton
         expected = PARTS[_NAMES[part][0]]
-        if not isinstance(self._model, TopdownPoseEstimator) or self.skeleton.keypoints != expected.keypoints:
+        if self._estimator.bottom_up or self.skeleton.keypoints != expected.keypoints:
             raise UserError(f"{config} is no network for a {part}: its keypoints are not the {part}'s")
-        self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
-        self._transform = Compose(steps_after_loading(cfg.test_dataloader.dataset.pipeline))
 
     def check(self, skeleton: Skeleton) -> None:
         """Raise a UserError where people of this body model have no such part."""
@@ -87,36 +86,21 @@ class PartNetwork:
             keypoints[keypoints[:, 2] == 0] = 0
             people[number].parts[name][person] = keypoints
 
-    def _sample(self, crop: np.ndarray, square: np.ndarray, corner: np.ndarray, mirrored: bool) -> dict:
+    def _sample(self, crop: np.ndarray, square: np.ndarray, corner: np.ndarray, mirrored: bool) -> Sample:
+        """What the network is to see; it has only seen right hands, and a left one is like one in the mirror."""
         center, half = square[:2] - corner, square[2] / 2
-        box = np.concatenate([center - half, center + half]).astype(np.float32)
-        size = crop.shape[:2]
-        return self._transform(
-            dict(
-                self._metainfo,
-                img=crop,
-                img_path='',
-                img_shape=size,
-                ori_shape=size,
-                img_id=0,
-                id=0,
-                category_id=1,
-                bbox=box[None],
-                bbox_score=np.ones(1, np.float32),
-                mirrored=mirrored,
-            )
-        )
+        if mirrored:
+            crop = np.ascontiguousarray(crop[:, ::-1])
+            center[0] = crop.shape[1] - 1 - center[0]
+        box = np.concatenate([center - half, center + half, [1]]).astype(np.float32)
+        return self._estimator.prepare(crop, box[None])[0]
 
-    def _keypoints(self, samples: list[dict]) -> list[np.ndarray]:
+    def _keypoints(self, samples: list[Sample]) -> list[np.ndarray]:
         """(K, 3) of every sample, in the pixels of its crop."""
         results = []
         for start in range(0, len(samples), _MOST_CROPS):
-            with torch.inference_mode():
-                results += self._model.test_step(pseudo_collate(samples[start : start + _MOST_CROPS]))
-        return [
-            np.column_stack([result.pred_instances.keypoints[0], result.pred_instances.keypoint_scores[0]])
-            for result in results
-        ]
+            results += self._estimator.predict(samples[start : start + _MOST_CROPS])
+        return [np.column_stack([found.keypoints[0], found.keypoint_scores[0]]) for found in results]
 
 
 def _squares(people: People, name: str) -> np.ndarray:

@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
-from mmengine.dataset import Compose, pseudo_collate
-from mmengine.registry import init_default_scope
-from mmpose.datasets.datasets.utils import parse_pose_metainfo
-from mmpose.models import BottomupPoseEstimator
-from mmpose.structures import PoseDataSample
-from PIL import Image
 
-from ..configuration.explain import explained_config_errors
-from ..configuration.loading import load_config
-from ..configuration.skeleton import find_skeleton
-from ..datasets.transforms import ResizeToHeight
 from ..errors import UserError
-from ..images import as_image, read_image
+from ..images import as_image, is_pillow_image, read_image
 from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
+from ..runtime.estimators import Asked, Found, Sample
 from .boxes import full_image
 from .frames import Frame
 from .hands_and_faces import PartNetwork
-from .model import load_model, pick_device, steps_after_loading
-from .zoo import find_model
+from .loading import load_estimator
+
+if TYPE_CHECKING:
+    import torch
 
 # What OpenPose's flag of this name changes, as far as our decoders have it.
 _MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
 
 
 class Predictor:
-    """A trained model and the test pipeline of its config.
+    """A trained model, ready to find people.
 
     >>> predict = Predictor('openpose_lite')
     >>> people = predict('street.jpg')
     >>> people.keypoints, people.keypoint_scores
 
     Args:
-        config: the config that the model was trained with; without a checkpoint the name of a model of the zoo.
+        config: the config that the model was trained with; without a checkpoint the name of a model of the zoo, or an
+            .onnx file of tools/export_onnx.py's, which needs no PyTorch.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
         boxes: for single-person networks, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
             by default :func:`full_image`.
@@ -90,14 +83,16 @@ class Predictor:
         hand: PartNetwork | None = None,
         face: PartNetwork | None = None,
     ) -> None:
-        if checkpoint is None:
-            config, checkpoint = find_model(str(config))
-        cfg = load_config(config, options)
-        self._explained = functools.partial(explained_config_errors, cfg)
-        with self._explained():
-            init_default_scope(cfg.get('default_scope') or 'mmpose')
-            self._model = load_model(cfg, checkpoint).to(pick_device(device)).eval()
-        self.bottom_up = isinstance(self._model, BottomupPoseEstimator)
+        asked = Asked(
+            net_resolution,
+            None if scale_number is None else _scales(scale_number, scale_gap),
+            _MAXIMIZED if maximize_positives else None,
+            maps or candidates,
+        )
+        self._estimator = load_estimator(config, checkpoint, asked, device, options)
+        self.bottom_up = self._estimator.bottom_up
+        self.skeleton = self._estimator.skeleton
+        self.net_resolution = self._estimator.net_resolution
         bottom_up_only = dict(
             net_resolution=net_resolution is not None,
             scale_number=scale_number is not None,
@@ -110,26 +105,11 @@ class Predictor:
             raise UserError(f'{config} is a single-person network: leave out {names}')
         if self.bottom_up and boxes is not None:
             raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
-        with self._explained():
-            self.skeleton = find_skeleton(self._model, cfg)
-            self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
-            steps = steps_after_loading(cfg.test_dataloader.dataset.pipeline, net_resolution)
-            self._transform = Compose(steps)
-        resizing = [step for step in steps if isinstance(step, ResizeToHeight)]
-        self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
-        if scale_number is not None:
-            self._model.test_cfg['scales'] = _scales(scale_number, scale_gap)
-        if maximize_positives:
-            codec = self._model.head.decoder
-            lower = {name: min(value, getattr(codec.settings, name)) for name, value in _MAXIMIZED.items()}
-            codec.settings = replace(codec.settings, **lower)
         self._part_networks = [network for network in (hand, face) if network is not None]
         for network in self._part_networks:
             network.check(self.skeleton)
         self.parts = tuple(name for network in self._part_networks for name in network.names)
         self._maps, self._candidates = maps, candidates
-        if maps or candidates:
-            self._model.test_cfg['output_maps'] = True
         self._boxes = boxes or full_image
         self._batch_size = batch_size
         self._number_people_max = number_people_max
@@ -144,7 +124,7 @@ class Predictor:
         Raises:
             UserError: when a file is missing or broken.
         """
-        single = isinstance(images, (str, Path, Frame, Image.Image)) or getattr(images, 'ndim', 4) < 4
+        single = isinstance(images, (str, Path, Frame)) or is_pillow_image(images) or getattr(images, 'ndim', 4) < 4
         if single or not isinstance(images, Iterable):
             return next(self(iter([images])))
         frames = map(_as_frame, images, itertools.count())
@@ -152,59 +132,50 @@ class Predictor:
 
     def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, People]]:
         """Each frame and its people, in order, as soon as a batch is full."""
-        waiting: list[tuple[Frame, list[dict]]] = []
+        waiting: list[_Prepared] = []
         count, shape = 0, None
         for frame in frames:
-            samples = self._samples(frame)
+            prepared = self._prepared(frame)
             # In a batch, images of different sizes would be padded, and their results depend on their company.
-            if waiting and shape != _shape(samples):
+            if waiting and shape != prepared.shape:
                 yield from self._people_of(waiting)
                 waiting, count = [], 0
-            waiting.append((frame, samples))
-            count, shape = count + max(len(samples), 1), _shape(samples)
+            waiting.append(prepared)
+            count, shape = count + max(len(prepared.samples), 1), prepared.shape
             if count >= self._batch_size:
                 yield from self._people_of(waiting)
                 waiting, count = [], 0
         yield from self._people_of(waiting)
 
-    def _samples(self, frame: Frame) -> list[dict]:
-        """What the model is to see of an image: all of it, or the box of each person."""
-        size = frame.image.shape[:2]
-        shared = dict(self._metainfo, img=frame.image, img_path=frame.path, img_shape=size, ori_shape=size, img_id=0)
-        if self.bottom_up:
-            inputs = [dict(shared, id=0)]
-        else:
-            inputs = [
-                dict(shared, id=number, category_id=1, bbox=box[None, :4], bbox_score=box[4:].astype(np.float32))
-                for number, box in enumerate(self._boxes(frame).astype(np.float32))
-            ]
-        with self._explained():
-            return list(map(self._transform, inputs))
+    def _prepared(self, frame: Frame) -> _Prepared:
+        boxes = np.empty((0, 5)) if self.bottom_up else self._boxes(frame)
+        boxes = boxes.astype(np.float32)
+        return _Prepared(frame, boxes, self._estimator.prepare(frame.image, boxes))
 
-    def _people_of(self, waiting: list[tuple[Frame, list[dict]]]) -> Iterator[tuple[Frame, People]]:
-        samples = [sample for _, samples in waiting for sample in samples]
-        results: list[PoseDataSample] = []
+    def _people_of(self, waiting: list[_Prepared]) -> Iterator[tuple[Frame, People]]:
+        samples = [sample for prepared in waiting for sample in prepared.samples]
+        results: list[Found] = []
         for start in range(0, len(samples), self._batch_size):
-            with torch.inference_mode(), self._explained():
-                results += self._model.test_step(pseudo_collate(samples[start : start + self._batch_size]))
-        position, found = 0, []
-        for frame, own in waiting:
-            found.append((frame, self._people(frame, results[position : position + len(own)])))
-            position += len(own)
+            results += self._estimator.predict(samples[start : start + self._batch_size])
+        remaining = iter(results)
+        found = [
+            (prepared.frame, self._people(prepared, list(itertools.islice(remaining, len(prepared.samples)))))
+            for prepared in waiting
+        ]
         for network in self._part_networks:
             network.add_to([frame.image for frame, _ in found], [people for _, people in found])
         yield from found
 
-    def _people(self, frame: Frame, results: list[PoseDataSample]) -> People:
-        count = len(self.skeleton.keypoints)
-        keypoints = _stacked(results, 'keypoints', (count, 2))
-        keypoint_scores = _stacked(results, 'keypoint_scores', (count,))
+    def _people(self, prepared: _Prepared, results: list[Found]) -> People:
+        frame, count = prepared.frame, len(self.skeleton.keypoints)
+        keypoints = _joined([result.keypoints for result in results], (count, 2))
+        keypoint_scores = _joined([result.keypoint_scores for result in results], (count,))
         if self.bottom_up:
-            scores = _stacked(results, 'bbox_scores', ())
+            scores = _joined([result.scores for result in results], ())
             boxes = boxes_around(keypoints, keypoint_scores > 0).astype(np.float32)
         else:
-            boxes = _stacked(results, 'bboxes', (4,), of='gt_instances')
-            scores = _stacked(results, 'bbox_scores', (), of='gt_instances') * keypoint_scores.mean(axis=1)
+            boxes = prepared.boxes[:, :4]
+            scores = prepared.boxes[:, 4] * keypoint_scores.mean(axis=1)
         best = np.arange(len(scores))
         if self._number_people_max is not None:
             best = np.sort(np.argsort(-scores, kind='stable')[: self._number_people_max])
@@ -223,19 +194,31 @@ class Predictor:
             self._add_maps(people, results[0])
         return people
 
-    def _add_maps(self, people: People, result: PoseDataSample) -> None:
-        fields = result.pred_fields
-        heatmaps, pafs = fields.heatmaps.float().cpu().numpy(), fields.pafs.float().cpu().numpy()
+    def _add_maps(self, people: People, found: Found) -> None:
+        window = found.window
         if self._candidates:
-            codec = self._model.head.decoder
-            people.candidates = part_candidates(heatmaps, self.skeleton, codec.stride, codec.settings)
-            scale, center = np.array(result.input_scale), np.array(result.input_center)
+            estimator = self._estimator
+            people.candidates = part_candidates(found.heatmaps, self.skeleton, estimator.stride, estimator.settings)
             for rows in people.candidates:
-                rows[:, :2] = rows[:, :2] / result.input_size * scale + center - scale / 2
+                rows[:, :2] = window.to_image(rows[:, :2])
         if self._maps:
-            people.heatmaps, people.pafs = heatmaps, pafs
-            size = heatmaps.shape[:0:-1]
-            people.image_to_map = image_to_map_matrix(result.input_size, result.input_scale, result.input_center, size)
+            people.heatmaps, people.pafs = found.heatmaps, found.pafs
+            size = found.heatmaps.shape[:0:-1]
+            people.image_to_map = image_to_map_matrix(window.size, window.scale, window.center, size)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image, its boxes (N, 5) and what the network is to see of it."""
+
+    frame: Frame
+    boxes: np.ndarray
+    samples: list[Sample]
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of the samples."""
+        return tuple(self.samples[0].inputs.shape) if self.samples else None
 
 
 def _scales(number: int, gap: float) -> tuple[float, ...]:
@@ -247,10 +230,6 @@ def _scales(number: int, gap: float) -> tuple[float, ...]:
     return scales
 
 
-def _shape(samples: list[dict]) -> torch.Size | None:
-    return samples[0]['inputs'].shape if samples else None
-
-
 def _as_frame(image: object, number: int) -> Frame:
     if isinstance(image, Frame):
         return image
@@ -259,10 +238,6 @@ def _as_frame(image: object, number: int) -> Frame:
     return Frame(image=as_image(image), name=f'{number:012d}', path='', number=number, source='')
 
 
-def _stacked(
-    results: list[PoseDataSample], name: str, shape: tuple[int, ...], of: str = 'pred_instances'
-) -> np.ndarray:
-    """(P, ...) float32, a field of all results' people."""
-    values = [result.get(of)[name] for result in results]
-    arrays = [np.asarray(value.cpu() if isinstance(value, torch.Tensor) else value, np.float32) for value in values]
-    return np.concatenate([np.empty((0, *shape), np.float32), *arrays])
+def _joined(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """(P, ...) float32, the people of all results."""
+    return np.concatenate([np.empty((0, *shape), np.float32), *arrays]).astype(np.float32, copy=False)

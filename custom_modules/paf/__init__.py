@@ -4,9 +4,12 @@ Convention: pixel coordinates are (x, y) with integer values at pixel centres. A
 g at input pixel s * g + s / 2 - 0.5, heatmaps and affinity fields alike. "Cells" below are coordinates on that grid.
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
 from .assembly import assemble_people, complete_people
-from .batched import decode_batch
-from .batched_targets import annotated_channels, batched_fields, batched_heatmaps
 from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, image_to_map_matrix, pixels_to_cells
@@ -19,3 +22,17 @@ __all__ = [
     'decode_people', 'find_peaks', 'flip_maps', 'gaussian_heatmaps', 'image_to_map_matrix', 'match_one_to_one',
     'part_candidates', 'pixels_to_cells', 'score_limbs',
 ]  # fmt: skip
+
+# What works on tensors, by the module it is in: PyTorch is imported at its first use.
+_ON_TENSORS = dict(
+    annotated_channels='batched_targets',
+    batched_fields='batched_targets',
+    batched_heatmaps='batched_targets',
+    decode_batch='batched',
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_TENSORS:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.{_ON_TENSORS[name]}'), name)

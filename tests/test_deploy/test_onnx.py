@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +22,8 @@ from custom_modules.deploy.export import export
 from custom_modules.deploy.network import onnx_estimator
 from custom_modules.errors import UserError
 from custom_modules.models import DeepPoseAlexNet
+from custom_modules.runtime.description import read_description
+from custom_modules.skeletons import COCO17
 
 LITE0 = REPOSITORY / 'configs/lite0_simcc_coco.py'
 SIMPLE = REPOSITORY / 'configs/simplepose_coco.py'
@@ -126,14 +127,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Config, Path]:
 
 def test_the_file_tells_how_to_use_it(exported: tuple[Config, Path]) -> None:
     session = onnxruntime.InferenceSession(str(exported[1]), providers=['CPUExecutionProvider'])
-    told = session.get_modelmeta().custom_metadata_map
-    assert (told['name'], told['model'], told['channels'], told['codec']) == (
-        'lite0_simcc_coco', 'TopdownPoseEstimator', 'RGB', 'SimCCLabel',
+    told = read_description(session.get_modelmeta().custom_metadata_map, exported[1])
+    assert (told.name, told.model, told.kind, told.channels) == (
+        'lite0_simcc_coco', 'TopdownPoseEstimator', 'single-person', 'RGB',
     )  # fmt: skip
-    assert json.loads(told['mean']) == [127, 127, 127]
-    assert json.loads(told['std']) == [128, 128, 128]
-    assert json.loads(told['keypoints'])[:2] == ['nose', 'left_eye']
-    assert json.loads(told['input_size']) == [192, 256]
+    assert told.mean == (127, 127, 127) and told.std == (128, 128, 128)
+    assert told.skeleton == COCO17
+    assert told.window == dict(size=[192, 256], padding=1.25)
+    assert told.decoder == dict(codec='SimCCLabel', split_ratio=2.0)
     assert {value.name: value.shape for value in (*session.get_inputs(), *session.get_outputs())} == {
         'inputs': ['batch', 3, 256, 192], 'simcc_x': ['batch', 17, 384], 'simcc_y': ['batch', 17, 512],
     }  # fmt: skip
@@ -165,7 +166,7 @@ def test_a_file_of_another_kind(exported: tuple[Config, Path], tmp_path: Path) -
 def test_nothing_is_written_unless_the_check_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = small(LITE0)
     checkpoint = save(config, tmp_path)
-    monkeypatch.setattr(onnx_export, 'run_session', lambda session, inputs: [torch.ones(1), torch.ones(1)])
+    monkeypatch.setattr(onnx_export, 'run_on_tensors', lambda session, inputs: [torch.ones(1), torch.ones(1)])
     with pytest.raises(UserError, match='nothing was written'):
         export(config, checkpoint, tmp_path / 'network.onnx')
     assert list(tmp_path.iterdir()) == [checkpoint]

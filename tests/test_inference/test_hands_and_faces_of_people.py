@@ -14,7 +14,7 @@ from shipped_configs import REPOSITORY
 from test_part_boxes import somebody
 
 from custom_modules.errors import UserError
-from custom_modules.inference import hands_and_faces
+from custom_modules.inference import trained
 from custom_modules.inference.hands_and_faces import PartNetwork
 from custom_modules.people import People
 from custom_modules.skeletons import BODY25, FACE70, HAND21
@@ -47,7 +47,7 @@ def network() -> PartNetwork:
         return model
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(hands_and_faces, 'load_model', load)
+    patch.setattr(trained, 'load_model', load)
     yield PartNetwork('hand', HAND_CONFIG, 'hand.pth', 'cpu')
     patch.undo()
 

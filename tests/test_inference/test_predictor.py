@@ -87,13 +87,13 @@ def test_cascade_as_its_own_stages(generated_flic: Path, tmp_path: Path) -> None
     for person in people:
         found = predict(person['img_path'])
         inputs = torch.from_numpy(cv2.imread(person['img_path']).transpose(2, 0, 1)[None]).float()
-        located = predict._model.locate(inputs, torch.from_numpy(person['bbox']))
+        located = predict._estimator.model.locate(inputs, torch.from_numpy(person['bbox']))
         np.testing.assert_allclose(found.keypoints, located[-1], atol=1e-3)
 
 
 def oracle(predict: Predictor, keypoints: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the network put out the ideal maps of people (N, 18, 2) in its input's pixels."""
-    codec = predict._model.head.decoder
+    codec = predict._estimator.model.head.decoder
 
     def maps(inputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         height, width = (size // 8 for size in inputs.shape[-2:])
@@ -103,7 +103,7 @@ def oracle(predict: Predictor, keypoints: np.ndarray, monkeypatch: pytest.Monkey
             torch.from_numpy(encoded[name])[None].repeat(len(inputs), 1, 1, 1) for name in ('heatmaps', 'pafs')
         )
 
-    monkeypatch.setattr(predict._model, 'predict_maps', maps)
+    monkeypatch.setattr(predict._estimator.model, 'predict_maps', maps)
 
 
 def standing_person(x: float, height: float = 130.0) -> np.ndarray:
@@ -207,15 +207,17 @@ def test_net_resolution_keeps_the_aspect(
 ) -> None:
     predict = Predictor(OPENPOSE, openpose, net_resolution=resolution)
     seen = []
-    original = predict._model.predict_maps
-    monkeypatch.setattr(predict._model, 'predict_maps', lambda inputs: seen.append(inputs.shape) or original(inputs))
+    original = predict._estimator.model.predict_maps
+    monkeypatch.setattr(
+        predict._estimator.model, 'predict_maps', lambda inputs: seen.append(inputs.shape) or original(inputs)
+    )
     predict(np.zeros((60, 100, 3), np.uint8))
     assert tuple(seen[0][-2:]) == expected
 
 
 def test_scales_are_openposes(openpose: Path) -> None:
     predict = Predictor(OPENPOSE, openpose, scale_number=3, scale_gap=0.25)
-    assert predict._model.test_cfg['scales'] == (1.0, 0.75, 0.5)
+    assert predict._estimator.model.test_cfg['scales'] == (1.0, 0.75, 0.5)
     with pytest.raises(UserError, match='scale_number 5'):
         Predictor(OPENPOSE, openpose, scale_number=5, scale_gap=0.25)
 

@@ -10,6 +10,8 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as run_lengths
 
+from ...runtime.windows import resized
+
 # Outside the image the original network sees mid-grey.
 _BORDER = (128, 128, 128)
 
@@ -173,22 +175,9 @@ class ResizeToHeight(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Resize and pad the image, and note the way back."""
-        image = results['img']
-        old_size = np.array(image.shape[1::-1])
-        limits = zip((self.width, self.height), old_size, strict=True)
-        ratio = min(new / old for new, old in limits if new is not None)
-        new_size = np.maximum(np.round(old_size * ratio), 1).astype(int)
-        shrinks = ratio < 1
-        image = cv2.resize(
-            image, tuple(new_size.tolist()), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-        )
-        right, below = (-new_size % self.stride).tolist()
-        results['img'] = cv2.copyMakeBorder(image, 0, below, 0, right, cv2.BORDER_CONSTANT, value=_BORDER)
-        input_size = new_size + (right, below)
-        results['img_shape'] = tuple(input_size[::-1].tolist())
-        results['input_size'] = tuple(input_size.tolist())
-        # cv2.resize matches the areas of pixels: x_new + 0.5 = (x_old + 0.5) * factor.
-        factor = new_size / old_size
-        results['input_scale'] = input_size / factor
-        results['input_center'] = results['input_scale'] / 2 + 0.5 / factor - 0.5
+        results['img'], window = resized(results['img'], self.height, self.width, self.stride)
+        results['img_shape'] = window.size[::-1]
+        results['input_size'] = window.size
+        results['input_scale'] = window.scale
+        results['input_center'] = window.center
         return results
