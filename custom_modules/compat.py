@@ -58,7 +58,7 @@ def prepare(plug_ins: Mapping[str, str]) -> None:
     Args:
         plug_ins: by a registry's name the package that registers in it, imported at the registry's first use.
     """
-    if any(name in sys.modules for name in _USERS):
+    if any(sys.modules.get(name) for name in _USERS):
         install()
         for package in sorted(set(plug_ins.values())):  # registries in use ask for no package any more
             importlib.import_module(package)
