@@ -26,6 +26,21 @@ def parse_args() -> argparse.Namespace:
         help="a model's name, see tools/predict.py --list, or the config a model was trained with and its .pth file; "
         'then the .onnx file to write (default: beside the checkpoint, of a name in this folder)',
     )
+    parser.add_argument(
+        '--precision',
+        choices=('float32', 'half', 'int8'),
+        default='float32',
+        help='half: weights in 16 bits, a file of half the size; int8: 8-bit integers, faster on most CPUs. Both are '
+        "tested on the config's test data first (default: %(default)s)",
+    )
+    parser.add_argument(
+        '--largest-loss',
+        type=float,
+        default=0.01,
+        metavar='AP',
+        help='that half or int8 may cost, of AP or what else the config measures (default: %(default)s)',
+    )
+    parser.add_argument('--force', action='store_true', help='write the file whatever half or int8 cost')
     parser.add_argument('--licence', metavar='TEXT', help="of the weights, for the file's own description")
     parser.add_argument(
         '--cfg-options',
@@ -48,6 +63,7 @@ def main() -> None:
     # After parsing, so that --help and a mistyped option answer at once.
     from custom_modules.configuration.loading import load_config
     from custom_modules.deploy.export import OPSET, TOLERANCE, export
+    from custom_modules.deploy.precision import export_smaller
     from custom_modules.errors import report_errors
     from custom_modules.inference.zoo import find_model, named_models
 
@@ -60,11 +76,19 @@ def main() -> None:
         else:
             config, checkpoint, *out = args.model_and_out
             out = Path(*out or [Path(checkpoint).with_suffix('.onnx')])
-        exported = export(load_config(config, args.cfg_options), checkpoint, out, card)
+        cfg = load_config(config, args.cfg_options)
+        if args.precision == 'float32':
+            exported, measured = export(cfg, checkpoint, out, card), ''
+        else:
+            smaller = export_smaller(cfg, checkpoint, out, args.precision, args.largest_loss, args.force, card)
+            exported = smaller.exported
+            measured = f'{smaller.metric} {smaller.before:.4f} with PyTorch, {smaller.after:.4f} with this file'
     for kind, values in (('in', exported.inputs), ('out', exported.outputs)):
         for name, shape in values.items():
             print(f'{kind:3} {name} ({", ".join(map(str, shape))})')
     print(f'largest difference from PyTorch {exported.difference:.1e}, relative to the outputs (limit {TOLERANCE:.0e})')
+    if measured:
+        print(measured)
     print(f'{exported.path}, {exported.path.stat().st_size / 1e6:.1f} MB, opset {OPSET}')
 
 

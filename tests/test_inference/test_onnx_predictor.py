@@ -88,7 +88,7 @@ def test_other_sizes_are_pytorchs(scale: float) -> None:
     ('name', 'flip'),
     [
         ('resnet18_heatmap', False), ('resnet18_heatmap', True), ('resnet18_regression', True), ('resnet18_rle', False),
-        ('resnet18_rle', True), ('simcc', False), ('simcc', True), ('hand', False), ('hand', True), ('deeppose', True),
+        ('resnet18_rle', True), ('simcc', False), ('simcc', True), ('hand', True), ('deeppose', True),
     ],
 )  # fmt: skip
 def test_single_people_are_pytorchs(
