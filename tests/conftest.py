@@ -45,7 +45,7 @@ def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     generate_coco(folder / 'generated', num_train=24, num_val=8, size=(192, 192), seed=1)
     (folder / 'coco').symlink_to(folder / 'generated')
     generate_flic(folder / 'flic', num_train=10, num_test=2, size=(180, 120), seed=1)
-    _generate_lspet(folder / 'lspet', people=5)
+    _generate_lspet(folder / 'lspet', people=30)
     return folder
 
 

@@ -138,9 +138,6 @@ def test_cascade(path: Path, generated_flic: Path, generated_data: Path, monkeyp
     """Its last stage learns and all predict; every stage's own config is one that trains."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data if 'lspet' in path.name else generated_flic))
     config = Config.fromfile(path)
-    if 'lspet' in path.name:  # a few people, none of them for validation
-        for loader in (config.train_dataloader, config.test_dataloader):
-            loader.dataset.split = 'trainval'
     assert len(config.train_stages) == len(config.model.stages) == 3
     for settings in config.train_stages:
         override(config, [f'{key}={value}' for key, value in settings.items()])

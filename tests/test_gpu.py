@@ -37,8 +37,6 @@ def config(
     config = Config.fromfile(request.param)
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.dataset.pop('indices', None)
-        if lspet:  # a few people, none of them for validation
-            loader.dataset.split = 'trainval'
     for part in config.model.stages if cascade else [config.model]:
         part.backbone.pop('init_cfg', None)
         if 'weights' in part.backbone:

@@ -24,7 +24,7 @@ from ..skeletons import LSP14
 SPLITS = ('train', 'val', 'trainval', 'test')
 
 _TRAINING_PEOPLE = 1000  # of LSP; the rest are for testing
-# Every tenth block of so many training people is for validation: neighbours are often of one photographer.
+# Of ten blocks of so many training people the first is for validation: neighbours are often of one photographer.
 _VALIDATION_BLOCK, _VALIDATION_EVERY = 100, 10
 
 
@@ -51,8 +51,8 @@ class LspDataset(BaseCocoStyleDataset):
     image as in DeepPose, and ``bbox_score`` (1,).
 
     Args:
-        split: ``trainval``, the first 1000 people of LSP or all of the extension; ``val``, every tenth block of 100 of
-            them; ``train``, the others; ``test``, LSP's others.
+        split: ``trainval``, the first 1000 people of LSP or all of the extension; ``val``, of ten blocks of 100 of them
+            the first; ``train``, the others; ``test``, LSP's others.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
 
     Raises:
@@ -91,14 +91,15 @@ class LspDataset(BaseCocoStyleDataset):
         people = read_lsp(self.ann_file)
         count = len(people.keypoints)
         trained = np.arange(count if people.extended else min(count, _TRAINING_PEOPLE))
-        validation = trained // _VALIDATION_BLOCK % _VALIDATION_EVERY == _VALIDATION_EVERY - 1
+        block = min(_VALIDATION_BLOCK, max(len(trained) // _VALIDATION_EVERY, 1))
+        validation = trained // block % _VALIDATION_EVERY == 0
         rows = dict(
             train=trained[~validation], val=trained[validation], trainval=trained, test=np.arange(len(trained), count)
         )[self.split].tolist()
         if not rows:
             raise UserError(
                 f'annotation file {self.ann_file} has nobody in the split {self.split!r}; '
-                'LSP Extended is for training only, and fewer than a thousand people have nobody for validation'
+                'LSP Extended is for training only, LSP has all splits'
             )
         digits = 5 if people.extended else 4
         return [
