@@ -21,6 +21,8 @@ WHAT = {
     'step': 'a training step of a config: transfer, forward, backward, update, on one of its batches',
     'network': 'the networks of several configs on one image, in turn, without decoding',
     'predict': 'a test image of a config: reading, network, decoding, one at a time',
+    'runtime': 'prediction with the model of the zoo and ONNX files: the networks on one and two threads, a synthetic '
+    'video of 854 x 480 from end to end, and a photograph from the start of the process',
 }
 
 
@@ -44,6 +46,13 @@ def parse_args() -> argparse.Namespace:
                 '(lightweight-human-pose-estimation.pytorch), realtime= '
                 '(pytorch_Realtime_Multi-Person_Pose_Estimation, its lib/pafprocess built)',
             )
+        elif name == 'runtime':
+            command.add_argument('files', nargs='+', help='.onnx files, as tools/export_onnx.py writes them')
+            command.add_argument('--model', default='openpose_lite', help='of the zoo (default: %(default)s)')
+            command.add_argument('--people', type=int, nargs='+', default=[1, 5, 20], metavar='N')
+            command.add_argument(
+                '--baseline', nargs='+', default=[], metavar='FILE', help='other networks, measured alone'
+            )
         elif name == 'network':
             command.add_argument('configs', nargs='+', help='config files')
             command.add_argument('--size', type=int, nargs=2, default=(656, 368), metavar=('W', 'H'))
@@ -63,14 +72,14 @@ def parse_args() -> argparse.Namespace:
         command.add_argument(
             '--repeats',
             type=int,
-            default=dict(loader=300, step=10, network=5).get(name, 50),
+            default=dict(loader=300, step=10, network=5, runtime=20).get(name, 50),
             metavar='N',
         )
         command.add_argument('--seed', type=int, default=0)
         command.add_argument(
             '--threads',
             type=int,
-            default=0 if name in ('step', 'network', 'predict') else 1,
+            default=0 if name in ('step', 'network', 'predict', 'runtime') else 1,
             metavar='N',
             help='0 for all cores',
         )
@@ -111,7 +120,7 @@ def main() -> None:
 
 
 def measure(args: argparse.Namespace) -> list[list[dict]]:
-    from custom_modules.benchmark import baselines, speed
+    from custom_modules.benchmark import baselines, runtime, speed
     from custom_modules.configuration.loading import load_config
     from custom_modules.engine.launch import set_precision
 
@@ -121,6 +130,12 @@ def measure(args: argparse.Namespace) -> list[list[dict]]:
     if args.command == 'decode':
         others = baselines.find(args.baseline, 'decode')
         return [speed.measure_decode(args.people, args.repeats, args.seed, others, apart=args.apart)]
+    if args.command == 'runtime':
+        return [
+            runtime.measure_network(args.model, [*args.files, *args.baseline], args.repeats),
+            runtime.measure_videos(args.files, args.people, args.seed),
+            runtime.measure_start([*args.files, args.model]),
+        ]
     if args.command == 'network':
         return [speed.measure_networks([load_config(config) for config in args.configs], args.size, args.repeats)]
     cfg = load_config(args.config, args.cfg_options)

@@ -1,0 +1,113 @@
+"""How fast a network predicts: with PyTorch and as ONNX files, alone, in a video, and from the start of the process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..datasets.synthetic.images import draw_background, place_people
+from ..datasets.synthetic.people import draw_person
+from ..files import REPOSITORY
+from ..inference import Predictor
+from ..inference.frames import open_frames
+from ..inference.loading import load_estimator
+from ..inference.run import run
+from ..runtime.session import open_session, run_session
+from ..writers.openpose_json import OpenPoseJson
+from ..writers.video import VideoFile
+from .speed import Rows, time_call
+
+if TYPE_CHECKING:
+    from onnxruntime import InferenceSession
+
+NETWORK_SIZE = (432, 368)
+VIDEO_SIZE = (854, 480)
+_FRAMES = 60
+_STARTS = 10
+
+
+def measure_network(name: str, files: Sequence[str], repeats: int) -> Rows:
+    """Images a second of the networks alone, one image of :data:`NETWORK_SIZE` (w, h) at a time.
+
+    Args:
+        name: of a model of the zoo, measured with PyTorch.
+        files: .onnx files with one input of images, their channels first or last.
+    """
+    inputs = np.random.default_rng(0).normal(size=(1, 3, *NETWORK_SIZE[::-1])).astype(np.float32)
+    model = load_estimator(name, None, device='cpu').model
+    tensor = torch.from_numpy(inputs)
+    rows = [{'network': f'{name}, PyTorch'}, *({'network': Path(file).name} for file in files)]
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        with torch.inference_mode():
+            calls = [lambda: model.predict_maps(tensor)]
+            sessions = [open_session(file, threads, 'cpu') for file in files]
+            calls += [partial(run_session, session, _in_layout(session, inputs)) for session in sessions]
+            for row, call in zip(rows, calls, strict=True):
+                milliseconds = time_call(call, repeats=repeats)
+                row[f'ms, {threads} threads'] = milliseconds
+                row[f'images/s, {threads} threads'] = 1e3 / milliseconds
+    return rows
+
+
+def _in_layout(session: InferenceSession, inputs: np.ndarray) -> np.ndarray:
+    """The inputs with channels first or, as TensorFlow's networks have them, last."""
+    return inputs.transpose(0, 2, 3, 1) if session.get_inputs()[0].shape[-1] == 3 else inputs
+
+
+def measure_videos(files: Sequence[str], counts: Sequence[int], seed: int) -> Rows:
+    """Frames a second of a synthetic video, from its file to OpenPose's JSON, tracked; reading, the network and writing
+    side by side.
+    """
+    rows: Rows = [{'file': Path(file).name} for file in files]
+    with tempfile.TemporaryDirectory() as folder:
+        for count in counts:
+            video = Path(folder) / f'{count}.avi'
+            write_video(video, count, np.random.default_rng(seed))
+            for file, row in zip(files, rows, strict=True):
+                predictor = Predictor(file, device='cpu', batch_size=1)
+                predictor(np.zeros((*VIDEO_SIZE[::-1], 3), np.uint8))
+                frames = open_frames(video)
+                started = time.perf_counter()
+                done = run(predictor, frames, [OpenPoseJson(Path(folder) / 'json', 'coco18', 0, None)], tracking=True)
+                row[f'frames/s, {count} people'] = done / (time.perf_counter() - started)
+    return rows
+
+
+def measure_start(models: Sequence[str]) -> Rows:
+    """Median seconds from the start of tools/predict.py to the end, with the JSON of one photograph."""
+    photograph = REPOSITORY / 'docs/samples/astronaut.jpg'
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for model in models:
+            command = [sys.executable, REPOSITORY / 'tools/predict.py', model, photograph, '--write_json', folder]
+            times = []
+            for _ in range(_STARTS + 1):
+                started = time.perf_counter()
+                subprocess.run(command, check=True, capture_output=True)
+                times.append(time.perf_counter() - started)
+            rows.append({'model': Path(model).name, 'seconds to the JSON': median(times[1:])})
+    return rows
+
+
+def write_video(path: Path, count: int, rng: np.random.Generator) -> None:
+    """A camera that moves over so many synthetic people."""
+    width, height = VIDEO_SIZE
+    size = (width + _FRAMES, height)
+    image = draw_background(rng, size)
+    labels = np.zeros(image.shape[:2], np.uint8)  # nobody asks whose pixels are whose
+    for person in place_people(rng, count, size):
+        draw_person(image, labels, person, 1)
+    with VideoFile(path, 30) as video:
+        for left in range(_FRAMES):
+            video.write(np.ascontiguousarray(image[:, left : left + width]))
