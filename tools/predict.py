@@ -82,8 +82,9 @@ def parse_args() -> argparse.Namespace:
     network.add_argument(
         '--boxes',
         default=None,
-        metavar=f'{_WHOLE}|{_DETECTOR}|FILE',
-        help='where single people are: in the full image (default), found by a torchvision detector, or a JSON file',
+        metavar=f'{_WHOLE}|{_DETECTOR}|FILE|MODEL',
+        help='where single people are: in the full image (default), found by a torchvision detector, in a JSON file, '
+        'or found by a bottom-up network of this name, for upper bodies',
     )
     network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
     network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
@@ -225,7 +226,9 @@ def _part(part: str, args: argparse.Namespace):
 
 
 def _boxes(args: argparse.Namespace):
+    from custom_modules.errors import UserError
     from custom_modules.inference import boxes
+    from custom_modules.inference.predictor import Predictor
 
     if args.boxes is None:
         return None
@@ -233,7 +236,12 @@ def _boxes(args: argparse.Namespace):
         return boxes.full_image
     if args.boxes == _DETECTOR:
         return boxes.PersonDetector(weights=args.detector_weights, device=args.device)
-    return boxes.BoxFile(args.boxes)
+    if Path(args.boxes).suffix == '.json' or Path(args.boxes).exists():
+        return boxes.BoxFile(args.boxes)
+    predictor = Predictor(args.boxes, device=args.device)
+    if not predictor.bottom_up:
+        raise UserError(f'--boxes {args.boxes}: it looks at one person itself; name a bottom-up network')
+    return boxes.UpperBodies(predictor)
 
 
 def _writers(args: argparse.Namespace, frames, predictor) -> list:
