@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import sys
+import warnings
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 # Some cameras append data of their own behind the end marker.
 _JPEG_TAIL = 4096
+# Bytes; no format packs more than a thousand pixels' bytes into one.
+_SURELY_SMALL = 2**18
 _KNOWN = 'an image is (H, W, 3) uint8 BGR, a Pillow image, or a (3, H, W) uint8 RGB tensor; gray and alpha may be, too'
 
 
@@ -45,6 +48,7 @@ def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
     """The image in a file's bytes, see :func:`read_image`; ``name`` is for errors."""
     if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
         raise UserError(f'image {name} is a truncated JPEG; copy or download it again')
+    _check_size(data, name)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
@@ -53,6 +57,20 @@ def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
     if image is None:
         image = _decoded_by_pillow(data, name, upright)
     return image
+
+
+def _check_size(data: bytes, name: str) -> None:
+    """Refuse, before it is decoded, an image of more pixels than Pillow takes for harmless."""
+    if len(data) < _SURELY_SMALL:
+        return
+    pillow = _pillow()
+    with warnings.catch_warnings(), contextlib.suppress(OSError, SyntaxError, ValueError):
+        warnings.simplefilter('ignore', pillow.DecompressionBombWarning)
+        try:
+            pillow.open(io.BytesIO(data)).close()
+        except pillow.DecompressionBombError as error:
+            most = 2 * pillow.MAX_IMAGE_PIXELS / 1e6
+            raise UserError(f'image {name} has more than {most:.0f} megapixels: make it smaller or cut it') from error
 
 
 def _decoded_by_pillow(data: bytes, name: str, upright: bool) -> np.ndarray:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -202,8 +204,14 @@ def test_weights_outside_the_file_are_not_read(lite: Path, tmp_path: Path) -> No
         Predictor(path)
 
 
-def test_images_that_are_too_large(lite: Path) -> None:
+def test_images_that_are_too_large(lite: Path, tmp_path: Path) -> None:
     predict = Predictor(lite)
+    # The header and the size of a picture, without its pixels.
+    header = struct.pack('>4sIIBBBBB', b'IHDR', 20000, 20000, 8, 2, 0, 0, 0)
+    start = b'\x89PNG\r\n\x1a\n' + struct.pack('>I', 13) + header + struct.pack('>I', zlib.crc32(header))
+    (tmp_path / 'huge.png').write_bytes(start + struct.pack('>I4s', 2**19, b'IDAT') + bytes(2**19))
+    with pytest.raises(UserError, match=r'huge\.png has more than 179 megapixels'):
+        predict(tmp_path / 'huge.png')
     with pytest.raises(UserError, match='an image of 20000x10 would be 864000x432 for the network'):
         predict(np.zeros((10, 20000, 3), np.uint8))
     assert len(predict(np.zeros((2000, 20, 3), np.uint8))) == 0

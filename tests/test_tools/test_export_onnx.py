@@ -11,6 +11,7 @@ from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
 from custom_modules.configuration.loading import load_config
+from custom_modules.runtime.description import read_description
 
 CONFIG = REPOSITORY / 'configs/lite0_simcc_coco.py'
 
@@ -37,3 +38,13 @@ def test_a_missing_checkpoint(tmp_path: Path) -> None:
     result = run_tool('export_onnx.py', CONFIG, 'none.pth', cwd=tmp_path, status=2)
     assert 'none.pth does not exist' in only_error(result.stderr)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_of_the_zoo(tmp_path: Path) -> None:
+    """By its name, with its licence in the file."""
+    run_tool('export_onnx.py', 'openpose_lite', cwd=tmp_path)
+    path = tmp_path / 'openpose_lite.onnx'
+    session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
+    told = read_description(session.get_modelmeta().custom_metadata_map, path)
+    assert told.card['licence'] == 'Apache-2.0'
+    assert 'person_keypoints_train2017' in told.card['trained_on']
