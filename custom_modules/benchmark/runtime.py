@@ -34,6 +34,8 @@ NETWORK_SIZE = (432, 368)
 VIDEO_SIZE = (854, 480)
 _FRAMES = 60
 _STARTS = 10
+# As many people as find places beside each other.
+_TOGETHER = 4
 
 
 def measure_network(name: str, files: Sequence[str], repeats: int) -> Rows:
@@ -106,8 +108,9 @@ def write_video(path: Path, count: int, rng: np.random.Generator) -> None:
     size = (width + _FRAMES, height)
     image = draw_background(rng, size)
     labels = np.zeros(image.shape[:2], np.uint8)  # nobody asks whose pixels are whose
-    for person in place_people(rng, count, size):
-        draw_person(image, labels, person, 1)
+    for first in range(0, count, _TOGETHER):
+        for person in place_people(rng, min(_TOGETHER, count - first), size):
+            draw_person(image, labels, person, 1)
     with VideoFile(path, 30) as video:
         for left in range(_FRAMES):
             video.write(np.ascontiguousarray(image[:, left : left + width]))
