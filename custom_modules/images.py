@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import sys
 import warnings
 from types import ModuleType
@@ -23,6 +24,8 @@ _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
 _JPEG_TAIL = 4096
 # Bytes; no format packs more than a thousand pixels' bytes into one.
 _SURELY_SMALL = 2**18
+# What Pillow raises about files that are no images, or broken ones.
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)
 _KNOWN = 'an image is (H, W, 3) uint8 BGR, a Pillow image, or a (3, H, W) uint8 RGB tensor; gray and alpha may be, too'
 
 
@@ -79,11 +82,35 @@ def _decoded_by_pillow(data: bytes, name: str, upright: bool) -> np.ndarray:
     try:
         with pillow.open(io.BytesIO(data)) as image:
             return _of_pillow(image, upright)
-    except (pillow.UnidentifiedImageError, OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        hint = '; for HEIC: pip install pillow-heif' if name.lower().endswith(('.heic', '.heif')) else ''
+    except (*_PILLOW_ERRORS, pillow.DecompressionBombError) as error:
+        raise UserError(_unreadable(name)) from error
+
+
+def _unreadable(name: str) -> str:
+    hint = '; for HEIC: pip install pillow-heif' if name.lower().endswith(('.heic', '.heif')) else ''
+    return f'image {name} is not a readable image; copy or download it again, or remove it{hint}'
+
+
+def check_image_size(path: str | os.PathLike, most_pixels: int) -> None:
+    """Look at an image file's first bytes alone, as a small file may hold an enormous image.
+
+    Raises:
+        UserError: when it has more pixels, or is no image that Pillow knows.
+    """
+    pillow = _pillow()
+    try:
+        with pillow.open(path) as image:
+            width, height = image.size
+    except pillow.DecompressionBombError as error:
         raise UserError(
-            f'image {name} is not a readable image; copy or download it again, or remove it{hint}'
+            f'image {path} has far more than {most_pixels / 1e6:g} million pixels; make it smaller'
         ) from error
+    except _PILLOW_ERRORS as error:
+        raise UserError(_unreadable(str(path))) from error
+    if width * height > most_pixels:
+        raise UserError(
+            f'image {path} has {width} x {height} pixels, more than {most_pixels / 1e6:g} million; make it smaller'
+        )
 
 
 def is_animated(path: str) -> bool:
@@ -92,7 +119,7 @@ def is_animated(path: str) -> bool:
     try:
         with pillow.open(path) as image:
             return getattr(image, 'is_animated', False)
-    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError):
+    except (*_PILLOW_ERRORS, pillow.DecompressionBombError):
         return False
 
 

@@ -14,6 +14,7 @@ LIBRARY = REPOSITORY / 'custom_modules'
 FLOORS = (
     'errors', 'compat', 'files', 'images', 'video', 'skeletons', 'people', 'paf', 'runtime', 'codecs', 'configuration',
     'datasets', 'metrics', 'models', 'visualization', 'writers', 'engine', 'deploy', 'inference', 'benchmark',
+    'web',
 )  # fmt: skip
 # Modules that must work on arrays alone: neither models nor MMEngine nor MMPose.
 PURE = ('errors', 'files', 'images', 'video', 'skeletons', 'people', 'runtime', 'writers')

@@ -131,7 +131,7 @@ def test_without_a_frame_no_file_is_made(tmp_path: Path) -> None:
 
 
 def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=r'video\.mkv: a video is written as \.mp4 or \.avi'):
+    with pytest.raises(UserError, match=r'video\.mkv: a video is written as \.mp4 or \.avi or \.webm'):
         VideoFile(tmp_path / 'video.mkv', 25)
     (tmp_path / 'folder.mp4').mkdir()
     with pytest.raises(UserError, match=r'folder\.mp4 cannot be written'):

@@ -42,7 +42,9 @@ def parse_args() -> argparse.Namespace:
     output = parser.add_argument_group('output, at least one')
     output.add_argument('--out-dir', metavar='DIR', help='drawn images, and of every video a drawn video')
     output.add_argument('--write_images', metavar='DIR', help='a drawn image of every image and frame')
-    output.add_argument('--write_video', metavar='FILE', help='one drawn video (.mp4 or .avi) of all images and frames')
+    output.add_argument(
+        '--write_video', metavar='FILE', help='one drawn video (.mp4, .avi, .webm) of all images and frames'
+    )
     output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file an image or frame")
     output.add_argument('--write_coco_json', metavar='FILE', help="all results in one file in COCO's format")
     output.add_argument('--write_csv', metavar='FILE', help='a table with a row a person')
@@ -255,8 +257,8 @@ def _writers(args: argparse.Namespace, frames, predictor) -> list:
     if args.write_video:
         writers.append(images.RenderedVideo(args.write_video, frames.fps, args.render_threshold))
     if args.write_json:
-        own = dict(body_25='BODY_25', mpi='MPI').get(predictor.skeleton.name, 'COCO')
-        layout = dict(COCO='coco18', BODY_25='body25', MPI='mpi15')[args.model_pose or own]
+        named = dict(COCO='coco18', BODY_25='body25', MPI='mpi15')
+        layout = named[args.model_pose] if args.model_pose else openpose_json.own_layout(predictor.skeleton)
         writers.append(
             openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
         )

@@ -49,6 +49,8 @@ class Predictor:
             and average their maps; only for bottom-up networks.
         maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only for
             bottom-up networks.
+        decoding: (name, value) pairs of :class:`~custom_modules.paf.DecodeSettings` to change; only for bottom-up
+            networks.
         number_people_max: keep only so many people an image, those with the best scores.
         maps: also return the network's maps; only for bottom-up networks.
         candidates: also return all peaks of each keypoint; only for bottom-up networks.
@@ -58,6 +60,7 @@ class Predictor:
         bottom_up: whether the network finds several people by itself.
         skeleton: of the people.
         net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
+        decoding: how maps become people; None for single-person networks.
         parts: the keys of :attr:`People.parts`.
 
     Raises:
@@ -77,6 +80,7 @@ class Predictor:
         scale_number: int | None = None,
         scale_gap: float = 0.25,
         maximize_positives: bool = False,
+        decoding: Sequence[tuple[str, float]] = (),
         number_people_max: int | None = None,
         maps: bool = False,
         candidates: bool = False,
@@ -88,6 +92,7 @@ class Predictor:
             None if scale_number is None else _scales(scale_number, scale_gap),
             _MAXIMIZED if maximize_positives else None,
             maps or candidates,
+            dict(decoding),
         )
         self._estimator = load_estimator(config, checkpoint, asked, device, options)
         self.bottom_up = self._estimator.bottom_up
@@ -97,6 +102,7 @@ class Predictor:
             net_resolution=net_resolution is not None,
             scale_number=scale_number is not None,
             maximize_positives=maximize_positives,
+            decoding=bool(decoding),
             heatmaps=maps,
             part_candidates=candidates,
         )
@@ -105,6 +111,7 @@ class Predictor:
             raise UserError(f'{config} is a single-person network: leave out {names}')
         if self.bottom_up and boxes is not None:
             raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
+        self.decoding = self._estimator.settings if self.bottom_up else None
         self._part_networks = [network for network in (hand, face) if network is not None]
         for network in self._part_networks:
             network.check(self.skeleton)

@@ -61,7 +61,7 @@ class TrainedEstimator:
         self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
         if asked.scales is not None:
             self.model.test_cfg['scales'] = asked.scales
-        if self.bottom_up and asked.thresholds:
+        if self.bottom_up and (asked.thresholds or asked.decoding):
             codec = self.model.head.decoder
             codec.settings = asked.lowered(codec.settings)
         self._maps = asked.maps

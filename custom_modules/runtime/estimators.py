@@ -30,15 +30,18 @@ class Asked:
         scales: factors of the input's size to look at.
         thresholds: fields of :class:`DecodeSettings` that are lowered to these values.
         maps: whether maps are returned.
+        decoding: fields of :class:`DecodeSettings` that are set to these values.
     """
 
     net_resolution: tuple[int, int] | None = None
     scales: tuple[float, ...] | None = None
     thresholds: dict[str, float] | None = None
     maps: bool = False
+    decoding: dict[str, float] | None = None
 
     def lowered(self, settings: DecodeSettings) -> DecodeSettings:
-        """The settings with the thresholds."""
+        """The settings with what was asked for."""
+        settings = replace(settings, **(self.decoding or {}))
         lower = {name: min(value, getattr(settings, name)) for name, value in (self.thresholds or {}).items()}
         return replace(settings, **lower)
 

@@ -20,6 +20,12 @@ from ..skeletons import BODY25, MPI15, OPENPOSE18, Skeleton, convert_keypoints
 LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25, mpi15=MPI15)
 """OpenPose's models by the order of their keypoints: COCO, BODY_25 and MPI."""
 
+
+def own_layout(skeleton: Skeleton) -> str:
+    """The layout of a body model's own keypoints, COCO's where they are none of OpenPose's."""
+    return next((name for name, own in LAYOUTS.items() if own.name == skeleton.name), 'coco18')
+
+
 KEYPOINT_SCALES = (0, 1, 2, 3, 4)
 
 # The fields beside the body's. Only those of hands and a face that were looked for are filled.

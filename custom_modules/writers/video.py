@@ -11,15 +11,16 @@ import numpy as np
 from ..errors import UserError, make_folder
 from ..video import capture_of, quiet
 
-CODECS = {'.mp4': ('avc1', 'mp4v'), '.avi': ('XVID',)}
-"""By a file's ending what it is written with, best first: H.264, which many builds of OpenCV lack, and MPEG-4."""
+CODECS = {'.mp4': ('avc1', 'mp4v'), '.avi': ('XVID',), '.webm': ('VP80',)}
+"""By a file's ending what it is written with, best first: H.264, which many builds of OpenCV lack, and MPEG-4; VP8,
+which every browser plays, but is ten times slower to write."""
 
 USUAL_FPS = 30.0
 """Rate of what has none: cameras that do not tell theirs, images."""
 
 
 class VideoFile:
-    """Writes frames to an .mp4 or .avi file, in a ``with`` statement.
+    """Writes frames to an .mp4, .avi or .webm file, in a ``with`` statement.
 
     The file has its final name from the first frame on, and is closed however the block is left: after Ctrl-C or an
     error it holds the frames so far and can be played. Without a frame no file is made, and an older one stays.

@@ -1,0 +1,1 @@
+"""A page in the browser that finds people: what ``tools/web.py`` serves."""
