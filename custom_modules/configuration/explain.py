@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from types import FrameType
 
 from mmengine.config import Config
 from mmengine.model import PretrainedInit
+from mmengine.runner import ValLoop
 
 from ..errors import UserError, suggestion
 from .failures import describe, frames_of, type_name
@@ -19,19 +21,34 @@ def explained_config_errors(cfg: Config) -> Iterator[None]:
     """Turn whatever is raised while components are built and first run into a UserError of one line.
 
     In MMEngine's known messages about a wrong config there is more to say than they do; all others are described by
-    :func:`describe`. What a run raises after its first training iteration passes with its traceback: the settings
-    worked.
+    :func:`describe`. What had worked before, an iteration of training or a hook's method, passes with its traceback:
+    the settings are right.
     """
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        if any(getattr(frame.f_locals.get('self'), 'has_trained', False) is True for frame in frames_of(error)):
+        if _had_worked(list(frames_of(error))):
             raise
         message = str(error.args[0]) if error.args else ''
         explanations = (explain(cfg, error, message) for explain in _EXPLANATIONS)
         raise UserError(next(filter(None, explanations), None) or describe(cfg, error)) from error
+
+
+def _had_worked(frames: Sequence[FrameType]) -> bool:
+    """Whether what an exception's traceback leads to had run to its end before: a method of the hooks, a validation, an
+    iteration of training.
+    """
+    for frame in reversed(frames):
+        owner = frame.f_locals.get('self')
+        if frame.f_code.co_name == 'call_hook' and hasattr(owner, 'worked'):
+            return frame.f_locals['fn_name'] in owner.worked
+        if isinstance(owner, ValLoop) and frame.f_code.co_name == 'run':
+            return 'after_val' in owner.runner.worked
+        if hasattr(owner, 'worked'):
+            return 'after_train_iter' in owner.worked
+    return False
 
 
 def _unexpected_argument(cfg: Config, error: Exception, message: str) -> str | None:

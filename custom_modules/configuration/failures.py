@@ -67,7 +67,7 @@ def locate(cfg: Config, error: Exception) -> KeyPath | None:
 
 def own_line(error: Exception) -> str | None:
     """File and line of the innermost frame that is neither a library's nor of what calls components here."""
-    for frame, number in reversed(list(walk_tb(error.__traceback__))):
+    for frame, number in reversed(list(_steps(error))):
         file = frame.f_code.co_filename
         if not file.startswith(_LIBRARIES + _CALLERS):
             return f'{file}, line {number}'
@@ -75,8 +75,16 @@ def own_line(error: Exception) -> str | None:
 
 
 def frames_of(error: Exception) -> Iterator[FrameType]:
-    """The frames of an exception's traceback, outermost first."""
-    return (frame for frame, _ in walk_tb(error.__traceback__))
+    """The frames of the tracebacks of an exception and of what it was raised from, outermost first."""
+    return (frame for frame, _ in _steps(error))
+
+
+def _steps(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    """The frames and their lines. MMEngine raises what a hook raised anew, ``from None``, and hides where that was."""
+    yield from walk_tb(error.__traceback__)
+    inner = (error.__cause__ or error.__context__) if error.__suppress_context__ else None
+    if inner is not None:
+        yield from _steps(inner)
 
 
 def given_settings(cfg: Config) -> dict[str, Any]:

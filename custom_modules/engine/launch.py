@@ -100,7 +100,7 @@ def train_once(cfg: Config, resume: str | Path | None, launcher: str) -> None:
         runner.register_hook(CheckpointMatchHook(cfg.load_from))
     with explained_config_errors(cfg):
         runner.train()
-    if runner.has_trained:
+    if 'after_train_iter' in runner.worked:
         return
     if not cfg.get('resume'):
         raise UserError(f'no iteration was trained, train_cfg asks for none: {dict(cfg.train_cfg)}')

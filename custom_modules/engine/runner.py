@@ -9,7 +9,6 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.dist import master_only
-from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
@@ -25,21 +24,30 @@ from .scalars import LazyMessageHub
 # DataLoader refuses these without worker processes.
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout')
 
+_LONGEST = 2**31  # iterations
+
 
 class PoseRunner(Runner):
     """The Runner behind the command lines.
 
     Attributes:
-        has_trained: whether an iteration of training has ended, so that the settings work.
+        worked: the names of the hooks' methods that have run to their end, all hooks' and once at least: of
+            'after_train_iter' when an iteration of training has ended.
     """
 
-    has_trained = False
+    def __init__(self, *args, **kwargs) -> None:
+        self.worked: set[str] = set()
+        super().__init__(*args, **kwargs)
+
+    def call_hook(self, fn_name: str, **kwargs) -> None:
+        """As Runner's, noting what has worked."""
+        super().call_hook(fn_name, **kwargs)
+        self.worked.add(fn_name)
 
     def register_hooks(self, *args, **kwargs) -> None:
         """As Runner's, with a hook that keeps checkpoints loadable."""
         super().register_hooks(*args, **kwargs)
         self.register_hook(DataOnlyHook())
-        self.register_hook(_FirstIterationHook())
         self.register_hook(InterruptHook())
 
     def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
@@ -100,6 +108,11 @@ class PoseRunner(Runner):
                 f'checkpoint {filename} cannot be resumed from ({type(error).__name__}: {error}): give another one, or '
                 'start anew from its weights with --cfg-options load_from=...'
             ) from error
+        for name, count in (('epoch', self.epoch), ('iter', self.iter)):
+            if not (isinstance(count, int) and 0 <= count <= _LONGEST):
+                raise UserError(
+                    f'checkpoint {filename} cannot be resumed from (its {name} is {count!r:.40}): give another'
+                )
 
     def load_checkpoint(self, filename: str, *args, **kwargs) -> dict:
         """As Runner's. UserError when the file is not a checkpoint."""
@@ -137,14 +150,6 @@ class ExplainedPipeline(Compose):
             if data is None:
                 return None
         return data
-
-
-class _FirstIterationHook(Hook):
-    # After the other hooks, whose settings may be wrong too.
-    priority = 'LOWEST'
-
-    def after_train_iter(self, runner: PoseRunner, *_: object, **__: object) -> None:
-        runner.has_trained = True
 
 
 def _leaves(dataset: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:

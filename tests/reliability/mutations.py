@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import scipy.io
 import torch
 
@@ -21,6 +22,7 @@ import tiny_run
 from custom_modules.configuration.keys import walk
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.synthetic.flic import generate_flic
+from custom_modules.deploy.export import export
 from custom_modules.engine import launch
 from custom_modules.writers.video import VideoFile
 
@@ -83,6 +85,7 @@ def train_once(folder: Path) -> None:
     """A checkpoint of the small network, ``last.pth``, and its ONNX file; run in the folder."""
     launch.train('tiny.py', work_dir='trained', validate=False, options=['train_cfg.max_epochs=1'])
     shutil.move(folder / 'trained/epoch_1.pth', folder / 'last.pth')
+    export(load_config('tiny.py'), 'last.pth', 'last.onnx')
     shutil.rmtree(folder / 'trained')
 
 
@@ -160,6 +163,36 @@ def checkpoints(folder: Path, chance: random.Random) -> Command:
     return chance.choice([_test(), _train(resume=True), _predict('data/images/1.jpg')])
 
 
+def networks(folder: Path, chance: random.Random) -> Command:
+    """ONNX files: bytes changed; odd values in the graph, its weights' files and what the file tells of itself."""
+    path = folder / 'last.onnx'
+    if chance.random() < 0.4:
+        _mutate_bytes(path, chance)
+        return _predict('data/images/1.jpg', model='last.onnx')
+    model = onnx.load(path)
+    for _ in range(chance.choice([1, 1, 3])):
+        match chance.randrange(5):
+            case 0:
+                told = chance.choice(model.metadata_props)
+                told.value = chance.choice(['', 'x', '[]', 'null', '-1', '1e999', '[[1]]', '{"a": 1}', '0' * 1000])
+            case 1:
+                told = chance.choice(model.metadata_props)
+                model.metadata_props.remove(told)
+            case 2:
+                weights = chance.choice(model.graph.initializer)
+                weights.data_location = onnx.TensorProto.EXTERNAL
+                entry = weights.external_data.add()
+                entry.key, entry.value = 'location', chance.choice(['/etc/passwd', '../last.pth', 'absent', ''])
+            case 3:
+                node = chance.choice(model.graph.node)
+                node.op_type = chance.choice(['Identity', 'Relu', 'NoSuchOperator', 'Loop', ''])
+            case _:
+                shape = chance.choice([*model.graph.input, *model.graph.output]).type.tensor_type.shape
+                chance.choice(shape.dim).dim_value = chance.choice([0, 1, 7, -1, 2**40])
+    path.write_bytes(model.SerializeToString())
+    return _predict('data/images/1.jpg', model='last.onnx')
+
+
 def configs(folder: Path, chance: random.Random) -> Command:
     """Config files: a line damaged, doubled, taken away."""
     path = folder / 'tiny.py'
@@ -173,7 +206,7 @@ def configs(folder: Path, chance: random.Random) -> Command:
          line.replace('dict', 'list')]
     )  # fmt: skip
     path.write_text('\n'.join(lines))
-    return _train()
+    return chance.choice([_train(), _test(), _predict('data/images/1.jpg')])
 
 
 def settings(folder: Path, chance: random.Random) -> Command:
@@ -183,9 +216,8 @@ def settings(folder: Path, chance: random.Random) -> Command:
     return _train(f'{key}={chance.choice(_ODD_SETTINGS)}')
 
 
-KINDS: dict[str, Callable[[Path, random.Random], Command]] = {
-    kind.__name__: kind for kind in (annotations, boxes, matlab, images, videos, checkpoints, configs, settings)
-}
+_ALL = (annotations, boxes, matlab, images, videos, checkpoints, configs, settings, networks)
+KINDS: dict[str, Callable[[Path, random.Random], Command]] = {kind.__name__: kind for kind in _ALL}
 
 
 def _mutate_bytes(path: Path, chance: random.Random) -> None:

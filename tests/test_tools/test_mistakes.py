@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_lines import only_error, run_tool
+from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
 from custom_modules.engine import launch
@@ -162,13 +163,33 @@ def test_a_traceback_is_shown_on_request(config: Path, tmp_path: Path, capsys, m
     assert 'error: config model.backbone' in error
 
 
-def test_after_an_iteration_a_bug_keeps_its_traceback(config: Path, tmp_path: Path, monkeypatch) -> None:
-    def failing(*args, **kwargs):
-        raise TypeError('a bug')
+@pytest.mark.parametrize('number', ['None', 'x'])
+def test_a_wrong_value_that_shows_after_an_epoch(config: Path, tmp_path: Path, mistake: Mistake, number: str) -> None:
+    option = f'default_hooks.checkpoint.interval={number}'
+    message = mistake(launch.train, config, work_dir=tmp_path, validate=False, options=[option])
+    assert 'config default_hooks.checkpoint (CheckpointHook): TypeError' in message
+    assert f'given on the command line: {option}' in message
+
+
+def test_a_bug_in_what_has_worked_keeps_its_traceback(config: Path, tmp_path: Path, monkeypatch) -> None:
+    def failing(hook: object, runner: Runner) -> None:
+        if runner.epoch == 1:
+            raise TypeError('a bug')
 
     monkeypatch.setattr('mmengine.hooks.CheckpointHook.after_train_epoch', failing)
     with pytest.raises(TypeError, match='a bug'), report_errors():
         launch.train(config, work_dir=tmp_path, validate=False)
+
+
+@pytest.mark.parametrize('count', [10**400, -1, 2**62, 1.5, None])
+def test_a_checkpoint_with_an_impossible_count(
+    config: Path, trained: Path, tmp_path: Path, mistake: Mistake, count: object
+) -> None:
+    checkpoint = torch.load(trained / 'epoch_1.pth', weights_only=False)
+    checkpoint['meta']['iter'] = count
+    torch.save(checkpoint, tmp_path / 'odd.pth')
+    message = mistake(launch.train, config, work_dir=tmp_path, resume=tmp_path / 'odd.pth', validate=False)
+    assert 'odd.pth cannot be resumed from' in message
 
 
 def test_a_checkpoint_that_is_none(config: Path, trained: Path, tmp_path: Path, mistake: Mistake):
