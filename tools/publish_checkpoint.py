@@ -1,4 +1,4 @@
-"""Make of a training's checkpoint the file that users load: the weights alone, in half precision.
+"""Make of a training's checkpoint the file that users load: the weights alone, in half precision, compressed.
 
 python tools/publish_checkpoint.py work_dirs/openpose_lite_coco/iter_7000.pth checkpoints/openpose_lite_coco.pth
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import sys
+import zipfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -45,16 +47,22 @@ def publish(source: str, dest: Path) -> None:
         raise UserError(f'{source} has no state_dict: give a .pth file that training wrote')
     weights = {name: _half(tensor, name, source) for name, tensor in checkpoint['state_dict'].items()}
     make_folder(dest.parent)
-
-    def write(path: Path) -> None:
-        with path.open('wb') as file:  # given a path, PyTorch raises other errors than the system's
-            torch.save(dict(state_dict=weights), file)
-
-    write_whole(dest, write)
-    contents = dest.read_bytes()
+    stored = io.BytesIO()
+    torch.save(dict(state_dict=weights), stored)
+    contents = _compressed(stored)
+    write_whole(dest, lambda path: path.write_bytes(contents))
     print(
         f'{dest}: {len(weights)} tensors, {len(contents) / 1e6:.2f} MB, SHA-256 {hashlib.sha256(contents).hexdigest()}'
     )
+
+
+def _compressed(stored: io.BytesIO) -> bytes:
+    """PyTorch's file is a ZIP archive and may be compressed, though PyTorch itself never does that."""
+    compressed = io.BytesIO()
+    with zipfile.ZipFile(stored) as source, zipfile.ZipFile(compressed, 'w') as target:
+        for entry in source.infolist():
+            target.writestr(entry, source.read(entry), zipfile.ZIP_DEFLATED)
+    return compressed.getvalue()
 
 
 def _half(tensor, name: str, source: str):

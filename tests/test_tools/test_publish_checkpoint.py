@@ -1,4 +1,4 @@
-"""tools/publish_checkpoint.py: the weights alone, in half precision."""
+"""tools/publish_checkpoint.py: the weights alone, in half precision, compressed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from command_lines import only_error, run_tool
 
 
 def test_what_is_published(tmp_path: Path) -> None:
-    weights = dict(weight=torch.rand(3, 4), steps=torch.tensor(7))
+    weights = dict(weight=torch.rand(3, 4), steps=torch.tensor(7), zeros=torch.zeros(100, 100))
     rest = dict(optimizer=dict(state={}), message_hub=dict(), ema_state_dict=dict(weight=torch.zeros(3, 4)))
     torch.save(dict(state_dict=weights, **rest), tmp_path / 'iter_7.pth')
     said = run_tool('publish_checkpoint.py', 'iter_7.pth', 'zoo/model.pth', cwd=tmp_path).stdout
@@ -20,6 +20,7 @@ def test_what_is_published(tmp_path: Path) -> None:
     assert list(contents) == ['state_dict']
     assert torch.equal(contents['state_dict']['weight'], weights['weight'].half())
     assert contents['state_dict']['steps'] == 7
+    assert published.stat().st_size < 10_000 < 2 * contents['state_dict']['zeros'].numel()
 
     torch.save(dict(state_dict=dict(weight=torch.tensor([1e6]))), tmp_path / 'large.pth')
     torch.save(dict(weight=torch.ones(1)), tmp_path / 'bare.pth')
