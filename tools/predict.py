@@ -36,7 +36,7 @@ def parse_args() -> argparse.Namespace:
         'camera index, or http(s) URLs',
     )
     parser.add_argument(
-        '--list', action=_ListModels, nargs=0, help='the models that have a name: what they find, size, AP, licence'
+        '--list', action=_ListModels, nargs=0, help='the models that have a name: what they find, size, metric, licence'
     )
 
     output = parser.add_argument_group('output, at least one')

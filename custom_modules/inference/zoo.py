@@ -35,7 +35,8 @@ class NamedModel:
         licence: of the weights, in a few words.
         file: the weights' name in ``checkpoints/``; of released weights the name of the others' file.
         sha256: of the file; '' of released weights.
-        ap: COCO's AP as the card says, None where nobody measured it here.
+        metric: what its card measures it by, as tools/test.py calls it; '' where nobody measured it here.
+        value: of the metric.
         source: who released the weights and where; '' of our own.
         network: dotted name of the :class:`Network` that released weights are of.
         stages: how many of its stages are used; None for all.
@@ -47,7 +48,8 @@ class NamedModel:
     licence: str
     file: str
     sha256: str = ''
-    ap: float | None = None
+    metric: str = ''
+    value: float = 0.0
     source: str = ''
     network: str = ''
     stages: int | None = None
@@ -122,10 +124,11 @@ def _converted(model: NamedModel) -> Path:
 
 
 def model_table() -> list[str]:
-    """The zoo as lines of a table: names, what they find, size, AP, licence."""
-    rows = [('name', 'finds', 'size', 'AP', 'licence')]
+    """The zoo as lines of a table: names, what they find, size, metric, licence."""
+    rows = [('name', 'finds', 'size', 'measured', 'licence')]
     for model in named_models().values():
         size = f'{model.path.stat().st_size / 1e6:.1f} MB' if model.path.is_file() else 'to download'
-        rows.append((model.name, model.finds, size, '-' if model.ap is None else f'{model.ap:.3f}', model.licence))
+        measured = f'{model.metric} {model.value:.3f}' if model.metric else '-'
+        rows.append((model.name, model.finds, size, measured, model.licence))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ['  '.join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
