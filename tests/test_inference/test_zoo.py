@@ -26,6 +26,8 @@ OTHERS = [model for model in zoo.named_models().values() if model.source]
 PHOTOGRAPH = REPOSITORY / 'docs/samples/baseball_1888.jpg'
 # What each of our models found in the photograph when it was published.
 FOUND = json.loads((Path(__file__).parent / 'zoo_keypoints.json').read_text())
+# Where single-person networks look.
+BOXES = dict(deeppose_flic_lite0=[80, 40, 320, 280, 1])
 
 
 def test_the_folder_holds_the_listed_files_and_nothing_else() -> None:
@@ -50,7 +52,8 @@ def test_the_card_names_the_file(model: zoo.NamedModel) -> None:
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
 def test_a_named_model_finds_what_it_found(model: zoo.NamedModel) -> None:
-    people = Predictor(model.name, device='cpu')(PHOTOGRAPH)
+    box = np.array([BOXES[model.name]], np.float32) if model.name in BOXES else None
+    people = Predictor(model.name, device='cpu', boxes=None if box is None else lambda frame: box)(PHOTOGRAPH)
     expected = np.array(FOUND[model.name])
     assert people.keypoints.shape == expected.shape
     np.testing.assert_allclose(people.keypoints, expected, atol=2)
@@ -58,9 +61,10 @@ def test_a_named_model_finds_what_it_found(model: zoo.NamedModel) -> None:
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
 def test_the_cards_number(
-    model: zoo.NamedModel, real_coco: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: zoo.NamedModel, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv('CLASSICPOSE_DATA', str(real_coco.parent))
+    data = request.getfixturevalue('real_flic' if 'flic' in model.name else 'real_coco')
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(data.parent))
     metrics = launch.test(REPOSITORY / model.config, model.path, work_dir=tmp_path)
     assert metrics[model.metric] == pytest.approx(model.value, abs=0.002)
 
