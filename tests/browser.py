@@ -26,7 +26,7 @@ from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 from shipped_configs import REPOSITORY
 
-_PATIENCE = 90  # seconds; the first image waits for the network to be loaded and loops to be compiled
+_PATIENCE = 240  # seconds, of a busy machine; the first image waits for the network and for loops to be compiled
 
 
 @contextmanager
