@@ -138,18 +138,29 @@ def _quantise(cfg: Config, source: Path, target: Path) -> None:
             return next(self._inputs, None)
 
     prepared = source.with_name('prepared.onnx')
-    logging.getLogger().setLevel(logging.ERROR)  # it recommends what was just done
-    quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-    quantize_static(
-        str(prepared),
-        str(target),
-        Reader(),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QUInt8,
-        weight_type=QuantType.QInt8,
-        op_types_to_quantize=['Conv', 'MatMul', 'Gemm', 'Add', 'Concat'],
-    )
+    with _only_errors_logged():  # it recommends what was just done
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(target),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            op_types_to_quantize=['Conv', 'MatMul', 'Gemm', 'Add', 'Concat'],
+        )
+
+
+@contextlib.contextmanager
+def _only_errors_logged() -> Iterator[None]:
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        root.setLevel(level)
 
 
 def _calibration_inputs(cfg: Config) -> Iterator[dict[str, np.ndarray]]:
