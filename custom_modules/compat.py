@@ -28,6 +28,7 @@ TRUST_VARIABLE = 'CLASSICPOSE_TRUST_CHECKPOINTS'
 
 # Printed by onedl-mmdetection, twice, when it is imported without an unrelated product.
 _ONEDL_NOTICE = 'Could not import OneDL. Skipping OneDL datasets.'
+_VISUALIZER = 'mmpose.visualization.opencv_backend_visualizer'
 _USERS = ('mmengine', 'mmcv', 'mmdet', 'mmpose')
 _installed = False
 
@@ -197,6 +198,13 @@ def _draw_circles_with_numbers() -> None:
     """
     if np.lib.NumpyVersion(np.__version__) < '2.4.0':
         return
+    if _VISUALIZER in sys.modules:
+        _give_circles_numbers()
+    else:  # importing it would import mmdet, too
+        sys.meta_path.insert(0, _AfterImport((_VISUALIZER,), _give_circles_numbers))
+
+
+def _give_circles_numbers() -> None:
     from mmpose.visualization.opencv_backend_visualizer import OpencvBackendVisualizer
 
     draw = OpencvBackendVisualizer.draw_circles
