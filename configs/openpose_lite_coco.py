@@ -27,7 +27,7 @@ with read_base():
     from ._base_.runtime import *
 
 # A higher score than usual leaves AP as it is and drops more than half of the people who are none.
-codec.update(input_size=(256, 256), heatmap_size=(32, 32), decoder=dict(min_score=0.2))
+codec.update(input_size=(256, 256), heatmap_size=(32, 32), decoder=dict(min_score=0.25))
 data_preprocessor.update(mean=[127.0] * 3, std=[128.0] * 3)
 model = dict(
     type=OpenPoseEstimator,
