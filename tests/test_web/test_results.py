@@ -56,7 +56,7 @@ def test_controls_reach_the_network(own: Settings, tmp_path: Path) -> None:
     (plain,) = table(render_threshold=0.5)
     for changed in (dict(flip=True), dict(scale_number=2), dict(paf_threshold=0.4)):
         assert table(**changed) != [plain], changed
-    assert table(min_score=1.0) == []
+    assert table(min_score=10.0) == []
     assert len(table(min_score=0.0, peak_threshold=0.01)) > 1
     assert len(table(min_score=0.0, peak_threshold=0.01, number_people_max=1)) == 1
 
