@@ -217,8 +217,7 @@ def measure_step(cfg: Config, repeats: int) -> Rows:
         model = _on_device(cfg)
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
     model.train()
-    if cfg.get('compile'):
-        compile_for_training(model, **({} if cfg.compile is True else cfg.compile))
+    compile_for_training(model, cfg.get('compile') or False)
 
     def steps() -> object:
         return _finished([model.train_step(batch, optimizer) for _ in range(_STEPS)])

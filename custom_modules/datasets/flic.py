@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import logging
 import os
+from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
@@ -186,11 +187,13 @@ def split_rows(people: FlicPeople, split: str) -> np.ndarray:
     if split == 'trainval':
         return np.flatnonzero(people.istrain)
     names = np.unique(people.file_names[people.istrain])
-    held_out = []
-    for film in {name.rpartition('-')[0] for name in names.tolist()}:
-        own = [name for name in names.tolist() if name.rpartition('-')[0] == film]
-        # Somebody of every film that has two images.
-        held_out += own[: max(round(_VALIDATION_SHARE * len(own)), len(own) > 1)]
+    films = defaultdict(list)
+    for name in names.tolist():
+        films[name.rpartition('-')[0]].append(name)
+    # Somebody of every film that has two images.
+    held_out = [
+        name for own in films.values() for name in own[: max(round(_VALIDATION_SHARE * len(own)), len(own) > 1)]
+    ]
     chosen = np.isin(people.file_names, held_out) == (split == 'val')
     return np.flatnonzero(people.istrain & chosen)
 

@@ -8,17 +8,19 @@ from torch import nn
 from .wrapping import unwrapped
 
 
-def compile_for_training(model: nn.Module, **settings: object) -> None:
+def compile_for_training(model: nn.Module, settings: dict | bool) -> None:
     """Compile what of a model takes the time: backbone, neck and stages of the head, for training alone.
 
     Training crops are of one size; validation images are not, and every size would be compiled anew. Weights and their
     names stay as they are.
 
     Args:
-        settings: of :func:`torch.compile`.
+        settings: of :func:`torch.compile`; True for its defaults, and with False nothing is compiled.
     """
+    if settings is False:
+        return
     for part in _parts(unwrapped(model)):
-        part.forward = _Forward(part, torch.compile(part.forward, **settings))
+        part.forward = _Forward(part, torch.compile(part.forward, **({} if settings is True else settings)))
 
 
 class _Forward:

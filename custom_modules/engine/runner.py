@@ -75,7 +75,7 @@ class PoseRunner(Runner):
         # MMEngine compiles the whole step, data and losses too, which breaks into pieces.
         settings = self.cfg.get('compile')
         if settings:
-            compile_for_training(self.model, **({} if settings is True else settings))
+            compile_for_training(self.model, settings)
             self.logger.info('compiling the network: the first iterations take a minute or more')
 
     @master_only

@@ -15,6 +15,7 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmpose.structures import PoseDataSample
 
+from ..models.pose_estimators.deeppose import stacked_field
 from ..skeletons import Skeleton
 from .wrapping import unwrapped
 
@@ -46,8 +47,7 @@ class NextStageHook(Hook):
         with torch.no_grad():
             for batch in runner.val_loop.dataloader:
                 data = model.data_preprocessor(batch)
-                boxes = np.concatenate([sample.gt_instances.bboxes for sample in data['data_samples']])
-                boxes = torch.as_tensor(boxes).to(data['inputs'].device)
+                boxes = stacked_field(data['data_samples'], 'bboxes', data['inputs'])
                 predicted.append(model.locate(data['inputs'], boxes, stages=len(model.stages) - 1)[-1])
                 samples += data['data_samples']
         predicted = torch.cat(predicted)
@@ -85,11 +85,7 @@ class NextStageHook(Hook):
 
 def _truth(samples: Sequence[PoseDataSample], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Keypoints (N, K, 2) and which of them are labelled (N, K)."""
-    people = [sample.gt_instances for sample in samples]
-    keypoints, visible = (
-        np.stack([np.asarray(person.get(name))[0] for person in people]) for name in ('keypoints', 'keypoints_visible')
-    )
-    return torch.as_tensor(keypoints).to(like), torch.as_tensor(visible).to(like)
+    return stacked_field(samples, 'keypoints', like), stacked_field(samples, 'keypoints_visible', like)
 
 
 def _log(runner: Runner, what: str, skeleton: Skeleton, values: torch.Tensor) -> None:

@@ -29,7 +29,7 @@ def test_it_is_the_same_network_and_compiled_in_training_only() -> None:
 
     inputs = torch.randn(2, 3, 8, 8)
     expected, names = model(inputs), list(model.state_dict())
-    compile_for_training(model, backend=backend)
+    compile_for_training(model, dict(backend=backend))
     assert list(model.state_dict()) == names
     torch.testing.assert_close(model.eval()(inputs), expected)
     assert not calls

@@ -18,6 +18,7 @@ from custom_modules.datasets.batches import TargetBatch
 
 SIMCC = dict(type=SimCCLabel, input_size=(64, 64), sigma=4.0, simcc_split_ratio=2.0)
 IN_SIMCC = dict(in_channels=8, out_channels=5, input_size=(64, 64), in_featuremap_size=(8, 8), decoder=SIMCC)
+REGRESSION = dict(in_channels=8, num_joints=5, decoder=dict(type=RegressionLabel, input_size=(64, 64)))
 MAPS, VECTORS = (3, 8, 8, 8), (3, 8)
 HEADS = {
     'HeatmapHead': (
@@ -35,24 +36,8 @@ HEADS = {
         MAPS,
     ),
     'RTMCCHead': (dict(IN_SIMCC, loss=dict(type=models.KLDiscretLoss, use_target_weight=True, beta=10.0)), MAPS),
-    'RegressionHead': (
-        dict(
-            in_channels=8,
-            num_joints=5,
-            loss=dict(type=models.SmoothL1Loss, use_target_weight=True),
-            decoder=dict(type=RegressionLabel, input_size=(64, 64)),
-        ),
-        VECTORS,
-    ),
-    'RLEHead': (
-        dict(
-            in_channels=8,
-            num_joints=5,
-            loss=dict(type=models.RLELoss, use_target_weight=True),
-            decoder=dict(type=RegressionLabel, input_size=(64, 64)),
-        ),
-        VECTORS,
-    ),
+    'RegressionHead': (dict(REGRESSION, loss=dict(type=models.SmoothL1Loss, use_target_weight=True)), VECTORS),
+    'RLEHead': (dict(REGRESSION, loss=dict(type=models.RLELoss, use_target_weight=True)), VECTORS),
 }
 
 

@@ -160,7 +160,7 @@ class DeepPoseCascade(BaseModel):
             return self.loss(inputs, data_samples)
         if mode == 'predict':
             return self.predict(inputs, data_samples)
-        return self.locate(inputs, _stack(data_samples, 'bboxes', inputs))
+        return self.locate(inputs, stacked_field(data_samples, 'bboxes', inputs))
 
     def loss(self, inputs: torch.Tensor, data_samples: SampleList) -> dict:
         """The losses of the last stage's head, on augmented crops.
@@ -169,8 +169,10 @@ class DeepPoseCascade(BaseModel):
             UserError: for a later stage before :meth:`measure_errors`.
         """
         stage = self.stages[-1]
-        keypoints, visible = (_stack(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
-        center, side, counted = self._where_to_look(stage, keypoints, visible, _stack(data_samples, 'bboxes', inputs))
+        keypoints, visible = (stacked_field(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
+        center, side, counted = self._where_to_look(
+            stage, keypoints, visible, stacked_field(data_samples, 'bboxes', inputs)
+        )
         crops, mirrored = _augmented(stage, center, side)
         located = crops.from_image(keypoints[:, None], stage.input_size)
         located = torch.where(mirrored[..., None, None], located[:, :, self.flip_indices], located)
@@ -258,7 +260,7 @@ class DeepPoseCascade(BaseModel):
         """The samples with ``pred_instances``: ``keypoints`` (1, K, 2) in the image's pixels, ``keypoint_scores``
         (1, K), all 1, and ``stage_keypoints`` (1, S, K, 2), what each stage made of it.
         """
-        located = self.locate(inputs, _stack(data_samples, 'bboxes', inputs)).cpu().numpy()
+        located = self.locate(inputs, stacked_field(data_samples, 'bboxes', inputs)).cpu().numpy()
         for index, sample in enumerate(data_samples):
             sample.pred_instances = InstanceData(
                 keypoints=located[-1, index][None],
@@ -347,7 +349,7 @@ def _center_and_side(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return (low + high) / 2, (high - low).amax(dim=1)
 
 
-def _stack(data_samples: SampleList, name: str, inputs: torch.Tensor) -> torch.Tensor:
-    """A field of all samples' one person."""
+def stacked_field(data_samples: SampleList, name: str, inputs: torch.Tensor) -> torch.Tensor:
+    """(B, ...) float32, a field of ``gt_instances`` of all samples' one person, on the device of the ``inputs``."""
     values = [np.asarray(sample.gt_instances.get(name))[0] for sample in data_samples]
     return torch.as_tensor(np.stack(values), dtype=torch.float32, device=inputs.device)
