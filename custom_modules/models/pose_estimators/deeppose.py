@@ -230,10 +230,9 @@ class DeepPoseCascade(BaseModel):
             keypoints: (N, K, 2), where they are, all in the image's pixels.
             visible: (N, K), > 0 for those that count.
         """
-        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+        diameter, counted = self._annotated_torsos(keypoints, visible)
         trusts = _TRUSTS.to(found)[:, None, None, None]
         errors = (previous + trusts * (found - previous) - keypoints).norm(dim=-1) / diameter[:, None]
-        counted = (visible > 0) & ((diameter > 0) & self._torso_is_known(visible))[:, None]
         errors = torch.where(counted, errors.clamp(max=_WRONG), 0).sum(dim=1)
         best = (errors + errors[:, self.flip_indices]).argmin(dim=0)
         self.trust[-1] = _TRUSTS.to(found)[best]
@@ -248,10 +247,10 @@ class DeepPoseCascade(BaseModel):
         """Take over the mean and the covariance of the errors (N, K, 2) of the stages before the last, where
         ``visible`` (N, K) is > 0, in torso diameters of the truth.
         """
-        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+        diameter, counted = self._annotated_torsos(keypoints, visible)
         errors = (predicted - keypoints) / diameter[:, None, None]
         for joint in range(errors.shape[1]):
-            own = errors[(visible[:, joint] > 0) & (diameter > 0) & self._torso_is_known(visible), joint]
+            own = errors[counted[:, joint], joint]
             if len(own) > 1:
                 self.error_mean[joint] = own.mean(dim=0)
                 self.error_covariance[joint] = own.T.cov()
@@ -302,14 +301,21 @@ class DeepPoseCascade(BaseModel):
         located = crops.to_image(located, stage.input_size)
         return located[:, 0] if stage.side is None else located.diagonal(dim1=1, dim2=2).mT
 
+    def _annotated_torsos(self, keypoints: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Diameters (N,) of annotated people (N, K, 2), and which joints (N, K) can be measured in them."""
+        diameter = self._torso_length(keypoints)
+        return diameter, (visible > 0) & ((diameter > 0) & self._torso_is_known(visible))[:, None]
+
+    def _torso_length(self, keypoints: torch.Tensor) -> torch.Tensor:
+        return (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
+
     def _torso_is_known(self, visible: torch.Tensor) -> torch.Tensor:
         """(B,) bool, whether both ends of the torso diameter are labelled, of (B, K)."""
         return (visible[:, self.torso] > 0).all(dim=1)
 
     def _diameter(self, keypoints: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
         """(B,) of the torsos of (B, K, 2), at least a share of the people's boxes."""
-        diameter = (keypoints[:, self.torso[0]] - keypoints[:, self.torso[1]]).norm(dim=-1)
-        return torch.maximum(diameter, _SMALLEST_TORSO * _center_and_side(boxes)[1])
+        return torch.maximum(self._torso_length(keypoints), _SMALLEST_TORSO * _center_and_side(boxes)[1])
 
 
 def _head_losses(
