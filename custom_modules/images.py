@@ -67,7 +67,7 @@ def _check_size(data: bytes, name: str) -> None:
     if len(data) < _SURELY_SMALL:
         return
     pillow = _pillow()
-    with warnings.catch_warnings(), contextlib.suppress(OSError, SyntaxError, ValueError):
+    with warnings.catch_warnings(), contextlib.suppress(*_PILLOW_ERRORS):
         warnings.simplefilter('ignore', pillow.DecompressionBombWarning)
         try:
             pillow.open(io.BytesIO(data)).close()
