@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from mmengine.registry import FUNCTIONS
 from mmengine.structures import BaseDataElement, InstanceData, PixelData
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 
 from ..errors import UserError, first_names
@@ -98,6 +99,26 @@ def target_batch_collate(samples: Sequence[Mapping]) -> dict:
     return dict(
         inputs=_stacked('inputs', [sample['inputs'] for sample in samples]),
         data_samples=TargetBatch.of([sample['data_samples'] for sample in samples]),
+    )
+
+
+def encode_people(codec: BaseKeypointCodec, keypoints: np.ndarray, visible: np.ndarray) -> TargetBatch:
+    """The targets of samples of one person each.
+
+    Args:
+        codec: any of MMPose's for single people. One that makes maps is asked person by person, others once for all.
+        keypoints: (B, K, 2) in the input's pixels.
+        visible: (B, K).
+    """
+    groups = dict.fromkeys(codec.field_mapping_table, _FIELDS) | dict.fromkeys(codec.label_mapping_table, _LABELS)
+    if codec.field_mapping_table:
+        people = [codec.encode(one[None], seen[None]) for one, seen in zip(keypoints, visible, strict=True)]
+        encoded = {name: np.stack([person[name] for person in people]) for name in groups}
+    else:
+        together = codec.encode(keypoints, visible)
+        encoded = {name: together[name][:, None] for name in groups}
+    return TargetBatch(
+        metainfo=dict(groups=groups), **{name: torch.from_numpy(values) for name, values in encoded.items()}
     )
 
 

@@ -7,10 +7,13 @@ import pytest
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import InstanceData, PixelData
+from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel
+from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 
 from custom_modules.codecs import PartAffinityField
 from custom_modules.datasets import TargetBatch, target_batch_collate
+from custom_modules.datasets.batches import encode_people
 from custom_modules.errors import UserError
 from custom_modules.models import BatchDataPreprocessor, OpenPoseHead
 from custom_modules.skeletons import OPENPOSE18
@@ -59,6 +62,31 @@ def test_labels_are_padded_with_zeros() -> None:
         assert torch.equal(batch.keypoints_in_input[index, :count], labels.keypoints_in_input)
         assert torch.equal(batch.keypoint_weights[index, :count], labels.keypoint_weights)
         assert not batch.keypoint_weights[index, count:].any()
+
+
+@pytest.mark.parametrize(
+    'codec',
+    [
+        MSRAHeatmap(input_size=(64, 48), heatmap_size=(16, 12), sigma=2),
+        SimCCLabel(input_size=(64, 48), sigma=4.0),
+        RegressionLabel(input_size=(64, 48)),
+    ],
+    ids=lambda codec: type(codec).__name__,
+)
+def test_people_encoded_together_are_those_encoded_one_by_one(codec: BaseKeypointCodec) -> None:
+    rng = np.random.default_rng(0)
+    keypoints = rng.uniform(-10, 80, (5, 10, 2)).astype(np.float32)
+    visible = (rng.random((5, 10)) < 0.7).astype(np.float32)
+    batch = encode_people(codec, keypoints, visible)
+    assert len(batch) == 5
+    for own, one, seen in zip(batch, keypoints, visible, strict=True):
+        encoded = codec.encode(one[None], seen[None])
+        for names, tensors in (
+            (codec.field_mapping_table, own.get('gt_fields')),
+            (codec.label_mapping_table, own.get('gt_instance_labels')),
+        ):
+            for name in names:
+                assert torch.equal(tensors.get(name), torch.from_numpy(encoded[name]))
 
 
 @pytest.mark.parametrize('device', DEVICES)

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from mmengine.model import BaseModel, BaseModule, ModuleList
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
-from mmpose.structures import PoseDataSample
 from mmpose.utils.typing import SampleList
 from torch import nn
 
+from ...datasets.batches import encode_people
 from ...errors import UserError
 from ...skeletons import FLIC10, Skeleton, get_skeleton
 from .crops import Crops, square_crops
@@ -322,18 +322,9 @@ def _head_losses(
     head: BaseModule, features: Sequence[torch.Tensor], keypoints: torch.Tensor, visible: torch.Tensor
 ) -> dict:
     """Of any head of MMPose, for ``keypoints`` (N, K, 2) in its decoder's pixels, ``visible`` (N, K)."""
-    samples = []
-    codec = head.decoder
-    for one, seen in zip(keypoints.cpu().numpy(), visible.cpu().numpy(), strict=True):
-        encoded = codec.encode(one[None], seen[None])
-        sample = PoseDataSample(gt_instance_labels=InstanceData(), gt_fields=PixelData())
-        for name in codec.label_mapping_table:
-            sample.gt_instance_labels.set_field(torch.from_numpy(encoded[name]).to(keypoints.device), name)
-        for name in codec.field_mapping_table:
-            sample.gt_fields.set_field(torch.from_numpy(encoded[name]).to(keypoints.device), name)
-        samples.append(sample)
+    targets = encode_people(head.decoder, keypoints.cpu().numpy(), visible.cpu().numpy())
     with torch.autocast(keypoints.device.type, enabled=False):
-        losses = head.loss(features, samples)
+        losses = head.loss(features, targets.to(keypoints.device))
     return {name: value for name, value in losses.items() if 'loss' in name}
 
 
