@@ -16,6 +16,7 @@ from shipped_configs import CONFIGS, REPOSITORY
 from torch import nn
 
 from custom_modules.datasets import target_batch_collate
+from custom_modules.engine.cuda_graphs import record_for_training
 from custom_modules.engine.launch import set_precision
 from custom_modules.engine.scalars import LazyMessageHub
 from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
@@ -100,6 +101,34 @@ def test_a_step_in_mixed_precision_waits_for_nothing(config: Config, model: nn.M
             if strict:
                 torch.cuda.set_sync_debug_mode('default')
     assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+
+@pytest.mark.parametrize('amp', [False, True])
+def test_a_recorded_network_learns_the_same(generated_data: Path, monkeypatch: pytest.MonkeyPatch, amp: bool) -> None:
+    monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
+    monkeypatch.setattr(torch.backends.cudnn, 'allow_tf32', False)
+    monkeypatch.setattr(torch.backends.cudnn, 'deterministic', True)
+    config = Config.fromfile(REPOSITORY / 'configs/openpose_lite_coco.py')
+    config.model.backbone.weights = None
+    set_precision(config, amp=amp)
+    torch.manual_seed(0)
+    np.random.seed(0)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    dataset = DATASETS.build(config.train_dataloader.dataset)
+    batches = [_pinned(target_batch_collate([dataset[index] for index in range(first, first + 2)])) for first in (0, 2)]
+    histories = []
+    for recorded in (False, True):
+        network = copy.deepcopy(model).to(DEVICE).train()
+        if recorded:
+            record_for_training(network)
+            # Recording runs the network, which moves the statistics of its batch norms; they do not count in training.
+        wrapper = build_optim_wrapper(network, config.optim_wrapper)
+        wrapper.message_hub = LazyMessageHub(f'recorded {recorded} {amp}')
+        losses = [network.train_step(batches[step % 2], wrapper)['loss'].item() for step in range(6)]
+        histories.append(losses)
+        assert losses[-1] < losses[0]
+    np.testing.assert_allclose(histories[1], histories[0], rtol=0.02 if amp else 1e-3)
 
 
 def _pinned(batch: dict) -> dict:

@@ -15,7 +15,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
-from mmengine.runner import Runner, load_checkpoint
+from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, MODELS
 from torch import nn
 
@@ -23,7 +23,8 @@ from ..codecs import PartAffinityField
 from ..configuration.explain import explained_config_errors
 from ..datasets.synthetic.people import sample_person
 from ..engine.checkpoints import check_state_dict, explained_loading
-from ..engine.compilation import compile_for_training
+from ..engine.cuda_graphs import record_for_training
+from ..engine.runner import build_loader
 from ..engine.scalars import LazyMessageHub
 from ..skeletons import COCO17, OPENPOSE18, convert_keypoints
 
@@ -179,7 +180,7 @@ def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
             pin_memory=torch.cuda.is_available(),
         )
         with explained_config_errors(cfg):
-            iterator = _endless(Runner.build_dataloader(loader))
+            iterator = _endless(build_loader(loader))
             preprocessor = MODELS.build(cfg.model.data_preprocessor).to(device)
         # The first batches were made ahead.
         for _ in range(2 * workers + 1):
@@ -211,13 +212,15 @@ def measure_step(cfg: Config, repeats: int) -> Rows:
     Steps follow each other as in training, five of them before the device is waited for.
     """
     LazyMessageHub.get_instance(name='benchmark')
+    torch.backends.cudnn.benchmark = cfg.env_cfg.get('cudnn_benchmark', False)
     cfg.train_dataloader.pin_memory = torch.cuda.is_available()
     with explained_config_errors(cfg):
-        batch = next(iter(Runner.build_dataloader(cfg.train_dataloader)))
+        batch = next(iter(build_loader(cfg.train_dataloader)))
         model = _on_device(cfg)
         optimizer = build_optim_wrapper(model, cfg.optim_wrapper)
     model.train()
-    compile_for_training(model, cfg.get('compile') or False)
+    if cfg.get('cuda_graphs'):
+        record_for_training(model)
 
     def steps() -> object:
         return _finished([model.train_step(batch, optimizer) for _ in range(_STEPS)])
@@ -231,7 +234,7 @@ def measure_predict(cfg: Config, images: int, checkpoint: str | None) -> Rows:
     """Median milliseconds a test image, one at a time: reading and resizing it, the network, decoding its maps."""
     cfg.test_dataloader.update(batch_size=1, num_workers=0, persistent_workers=False)
     with explained_config_errors(cfg):
-        loader = Runner.build_dataloader(cfg.test_dataloader)
+        loader = build_loader(cfg.test_dataloader)
         model = _on_device(cfg)
     if checkpoint:
         with explained_loading(checkpoint):

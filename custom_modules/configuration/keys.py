@@ -32,6 +32,7 @@ KeyPath = tuple[str, ...]
 RUNNER_KEYS = frozenset(inspect.signature(Runner.__init__).parameters) - {'self', 'cfg'} | {
     'activation_checkpointing',
     'compile',
+    'cuda_graphs',
     'efficient_conv_bn_eval',
     'find_unused_parameters',
     'model_wrapper_cfg',

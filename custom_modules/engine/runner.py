@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.dist import master_only
 from mmengine.runner import Runner
+from torch import nn
 from torch.utils.data import DataLoader
 
 from ..configuration.failures import describe
@@ -17,7 +18,7 @@ from ..configuration.keys import KeyPath
 from ..errors import UserError
 from ..files import write_whole
 from .checkpoints import DataOnlyHook, explained_loading
-from .compilation import compile_for_training
+from .cuda_graphs import record_for_training
 from .hooks.interrupt import InterruptHook
 from .scalars import LazyMessageHub
 
@@ -60,9 +61,7 @@ class PoseRunner(Runner):
         if isinstance(settings, dict) and torch.cuda.is_available():
             # From page-locked memory a GPU copies while the program goes on.
             settings.setdefault('pin_memory', True)
-        if isinstance(settings, dict) and not settings.get('num_workers'):
-            settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
-        loader = Runner.build_dataloader(settings, *args, **kwargs)
+        loader = build_loader(settings, *args, **kwargs)
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
         if name:
@@ -71,12 +70,11 @@ class PoseRunner(Runner):
                     dataset.pipeline = ExplainedPipeline(dataset.pipeline, self.cfg, (*path, 'pipeline'))
         return loader
 
-    def _maybe_compile(self, target: str) -> None:
-        # MMEngine compiles the whole step, data and losses too, which breaks into pieces.
-        settings = self.cfg.get('compile')
-        if settings:
-            compile_for_training(self.model, settings)
-            self.logger.info('compiling the network: the first iterations take a minute or more')
+    def train(self) -> nn.Module:
+        """As Runner's; with ``cuda_graphs=True`` in the config the network is recorded."""
+        if self.cfg.get('cuda_graphs'):
+            record_for_training(self.model)
+        return super().train()
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:
@@ -118,6 +116,13 @@ class PoseRunner(Runner):
         """As Runner's. UserError when the file is not a checkpoint."""
         with explained_loading(filename):
             return super().load_checkpoint(filename, *args, **kwargs)
+
+
+def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -> DataLoader:
+    """MMEngine's ``Runner.build_dataloader``, also without worker processes."""
+    if isinstance(settings, dict) and not settings.get('num_workers'):
+        settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
+    return Runner.build_dataloader(settings, *args, **kwargs)
 
 
 class ExplainedPipeline(Compose):
