@@ -17,6 +17,9 @@ from ..errors import UserError, near_names, suggestion
 from .failures import note_given_settings
 from .keys import RUNNER_KEYS, KeyPath, accepted_keys, remedy, walk
 
+# Settings of a cascade's stages, each a dict of keys of the whole config.
+_STAGES = 'train_stages'
+
 
 def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
     """The config in a file, with settings overridden.
@@ -44,6 +47,10 @@ def override(cfg: Config, options: Sequence[str]) -> None:
         UserError: when a key is neither in the config nor something that the class there accepts.
     """
     values = _parse_options(options)
+    for key in [key for key in values if key.startswith(f'{_STAGES}.')]:
+        number, setting = _setting_of_a_stage(cfg, key)
+        _check_override(cfg, setting, values[key])
+        cfg[_STAGES][number] = {**cfg[_STAGES][number], setting: values.pop(key)}
     for key, value in values.items():
         _check_override(cfg, key, value)
     try:
@@ -133,6 +140,18 @@ def _parse_options(options: Sequence[str]) -> dict[str, Any]:
     except AssertionError as error:
         raise UserError(f'--cfg-options: {error}') from error
     return namespace.values
+
+
+def _setting_of_a_stage(cfg: Config, key: str) -> tuple[int, str]:
+    """Which of a cascade's stages, from 0, ``train_stages.1.train_cfg.max_epochs`` is for, and the setting in it."""
+    _, number, *setting = key.split('.')
+    count = len(cfg.get(_STAGES) or ())
+    if not (number.isdigit() and int(number) < count and setting):
+        raise UserError(
+            f'--cfg-options {key}: '
+            + (f'write {_STAGES}.N.SETTING, N from 0 to {count - 1}' if count else f'there are no {_STAGES}')
+        )
+    return int(number), '.'.join(setting)
 
 
 def _check_override(cfg: Config, key: str, value: Any) -> None:

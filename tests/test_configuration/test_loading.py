@@ -28,6 +28,8 @@ train_dataloader = dict(batch_size=2, dataset=dict(type='CocoDataset', pipeline=
 max_epochs = 3
 train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(type=CheckpointHook))
+later = {'train_cfg.max_epochs': 1}
+train_stages = [dict(), later]
 """
 
 
@@ -69,6 +71,13 @@ def test_settings_are_overridden(config: Path, option: str, path: str, value: ob
     assert found == value
 
 
+def test_a_stages_settings_are_overridden(config: Path):
+    options = ['train_stages.1.train_cfg.max_epochs=5', 'train_stages.1.train_dataloader.batch_size=4']
+    first, second = load_config(config, options).train_stages
+    assert first == {}
+    assert second == {'train_cfg.max_epochs': 5, 'train_dataloader.batch_size': 4}
+
+
 @pytest.mark.parametrize(
     ('option', 'expected'),
     [
@@ -89,6 +98,8 @@ def test_settings_are_overridden(config: Path, option: str, path: str, value: ob
         ),
         ('data_preprocessor.mean=[1,1,1]', 'set model.data_preprocessor.mean'),
         ('pipeline.0.x=3', 'set train_dataloader.dataset.pipeline.0.x'),
+        ('train_stages.2.train_cfg.max_epochs=1', 'write train_stages.N.SETTING, N from 0 to 1'),
+        ('train_stages.1.train_cfg.max_epoch=1', 'did you mean max_epochs?'),
         ('train_dataloader', 'write KEY=VALUE'),
         ('model.test_cfg.scales=[1,(2]', 'Imbalanced brackets'),
     ],
