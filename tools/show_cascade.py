@@ -37,6 +37,8 @@ def main() -> None:
         cv2.imwrite(str(folder / 'movements.jpg'), cascades.draw_movements(samples, args.people))
         cascades.plot_curves(samples, folder / 'pdj.png')
     print(f'{folder}: best_to_worst.jpg, movements.jpg, pdj.png')
+    exchanged = cascades.exchanged_sides(samples)
+    print(f'{exchanged.sum()} of {len(exchanged)} people fit their labels with left and right exchanged')
 
 
 if __name__ == '__main__':

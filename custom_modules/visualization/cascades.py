@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import UserError
 from ..images import read_image
 from ..metrics import pdj, torso_diameters
-from ..skeletons import FLIC10, Skeleton
+from ..skeletons import FLIC10, LSP14, Skeleton
 from .people_and_maps import draw_people, side_by_side
 
 # Published PDJ@0.2 on FLIC, observer-centric.
@@ -57,9 +57,40 @@ def gather(samples: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     return stages.transpose(1, 0, 2, 3).astype(np.float64), np.where(visible[..., None] > 0, truth, np.nan)
 
 
-def draw_best_to_worst(samples: Sequence[dict], count: int = 16, skeleton: Skeleton = FLIC10) -> np.ndarray:
+def skeleton_of(samples: Sequence[dict]) -> Skeleton:
+    """FLIC's or LSP's, by the number of keypoints.
+
+    Raises:
+        UserError: when they are neither's.
+    """
+    count = np.asarray(samples[0]['gt_instances']['keypoints']).shape[1]
+    for skeleton in (FLIC10, LSP14):
+        if len(skeleton.keypoints) == count:
+            return skeleton
+    raise UserError(f"predictions of {count} keypoints: only FLIC's {len(FLIC10.keypoints)} and LSP's 14 can be drawn")
+
+
+def exchanged_sides(samples: Sequence[dict]) -> np.ndarray:
+    """(N,) bool: people whose labels disagree with the last stage as if left and right had been exchanged.
+
+    That is where the labelled joints with a side lie more than 0.4 torso diameters from the prediction on average, and,
+    exchanged, less than half as far.
+    """
+    stages, truth = gather(samples)
+    skeleton = skeleton_of(samples)
+    flipped = list(skeleton.flip_indices)
+    sided = np.array(flipped) != np.arange(len(flipped))
+    own, other = (
+        np.nanmean(np.linalg.norm(stages[-1] - labels, axis=-1)[:, sided], axis=1) / torso_diameters(truth, skeleton)
+        for labels in (truth, truth[:, flipped])
+    )
+    return (own > 0.4) & (other < own / 2)
+
+
+def draw_best_to_worst(samples: Sequence[dict], count: int = 16) -> np.ndarray:
     """A sheet of ``count`` people evenly spread from the best to the worst: truth, prediction, the mean error."""
     stages, truth = gather(samples)
+    skeleton = skeleton_of(samples)
     errors = np.nanmean(np.linalg.norm(stages[-1] - truth, axis=-1), axis=1)
     order = np.argsort(errors)
     chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
@@ -77,7 +108,7 @@ def draw_best_to_worst(samples: Sequence[dict], count: int = 16, skeleton: Skele
 def draw_movements(samples: Sequence[dict], count: int = 12) -> np.ndarray:
     """A sheet of the people whom the later stages moved most: every joint's way from stage to stage, truth as rings."""
     stages, truth = gather(samples)
-    moved = np.linalg.norm(stages[-1] - stages[0], axis=-1).mean(axis=1) / torso_diameters(truth)
+    moved = np.linalg.norm(stages[-1] - stages[0], axis=-1).mean(axis=1) / torso_diameters(truth, skeleton_of(samples))
     tiles = []
     for index in np.argsort(-np.nan_to_num(moved))[:count]:
         image, region = _person(samples[index], stages[:, index].reshape(-1, 2), truth[index])
@@ -93,7 +124,7 @@ def draw_movements(samples: Sequence[dict], count: int = 12) -> np.ndarray:
     return _sheet(tiles, columns=4)
 
 
-def plot_curves(samples: Sequence[dict], path: str | Path, skeleton: Skeleton = FLIC10) -> None:
+def plot_curves(samples: Sequence[dict], path: str | Path) -> None:
     """PDJ over its threshold for each kind of joint, left and right averaged, a line a stage, to a PNG."""
     import matplotlib
 
@@ -101,7 +132,8 @@ def plot_curves(samples: Sequence[dict], path: str | Path, skeleton: Skeleton = 
     from matplotlib import pyplot
 
     stages, truth = gather(samples)
-    curves = [pdj(stage, truth, torso_diameters(truth), _CURVE) for stage in stages]
+    skeleton = skeleton_of(samples)
+    curves = [pdj(stage, truth, torso_diameters(truth, skeleton), _CURVE) for stage in stages]
     kinds: dict[str, list[int]] = {}
     for index, name in enumerate(skeleton.keypoints):
         kinds.setdefault(name.split('_', 1)[-1], []).append(index)
@@ -110,7 +142,7 @@ def plot_curves(samples: Sequence[dict], path: str | Path, skeleton: Skeleton = 
         for number, curve in enumerate(curves, start=1):
             values = np.nanmean(curve[:, members], axis=1)
             axis.plot(_CURVE, values, label=f'stage {number}: {values[20]:.3f}')
-        for name, record in _RECORDS.get(kind, {}).items():
+        for name, record in _RECORDS.get(kind, {}).items() if skeleton is FLIC10 else ():
             axis.axhline(record, linestyle=':', color='grey', linewidth=0.8)
             axis.text(0.5, record, f'{name} at 0.2', fontsize=6, ha='right', va='bottom', color='grey')
         axis.set(title=kind, xlabel='share of the torso diameter', xlim=(0, 0.5), ylim=(0, 1))

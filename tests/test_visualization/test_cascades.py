@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from custom_modules.errors import UserError
+from custom_modules.skeletons import LSP14
 from custom_modules.visualization.cascades import (
     draw_best_to_worst,
     draw_movements,
+    exchanged_sides,
     gather,
     plot_curves,
     read_predictions,
@@ -69,6 +71,24 @@ def test_the_people_who_moved_most_come_first(samples: list[dict], monkeypatch: 
     moved = [float(caption.split()[1]) for caption in captions]
     assert len(moved) == 5
     assert moved == sorted(moved, reverse=True)
+
+
+def test_labels_with_exchanged_sides_are_noticed(samples: list[dict]) -> None:
+    """A prediction at the labels, one with sides exchanged, one far from both."""
+    flipped = list(LSP14.flip_indices)
+    standing = np.column_stack([np.where(np.arange(14) < np.array(flipped), 60.0, 140.0), np.linspace(150, 20, 14)])
+    for sample, last in zip(samples, (standing, standing[flipped], standing + 300, standing + 5), strict=False):
+        sample['gt_instances'] = dict(keypoints=standing[None], keypoints_visible=np.ones((1, 14)))
+        sample['pred_instances']['stage_keypoints'] = np.stack([last, last])[None]
+    assert exchanged_sides(samples[:4]).tolist() == [False, True, False, False]
+    # LSP's people are drawn as such.
+    assert (np.ptp(draw_best_to_worst(samples[:4]), axis=-1) > 50).any()
+
+
+def test_other_skeletons_are_refused(samples: list[dict]) -> None:
+    samples[0]['gt_instances'] = dict(keypoints=np.zeros((1, 17, 2)), keypoints_visible=np.ones((1, 17)))
+    with pytest.raises(UserError, match='predictions of 17 keypoints'):
+        draw_best_to_worst(samples[:1])
 
 
 @pytest.mark.parametrize(
