@@ -1,7 +1,7 @@
 """Draw what the network of a config file is fed: augmented images, keypoints, targets.
 
-python tools/browse_dataset.py configs/openpose_coco.py --out-dir images python tools/browse_dataset.py
-configs/deeppose_flic_resnet18.py --out-dir images --count 4 --sheet
+python tools/browse_dataset.py configs/openpose_coco.py --out-dir images
+python tools/browse_dataset.py configs/deeppose_flic_resnet18.py --out-dir images --count 4 --sheet
 """
 
 from __future__ import annotations

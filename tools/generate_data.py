@@ -1,7 +1,7 @@
 """Write the built-in data: images of synthetic people in the format and layout of COCO or FLIC.
 
-python tools/generate_data.py data/drawn --train 2000 --val 200 python tools/generate_data.py data/drawn_flic --format
-flic --train 4000 --val 1000
+python tools/generate_data.py data/drawn --train 2000 --val 200
+python tools/generate_data.py data/drawn_flic --format flic --train 4000 --val 1000
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Describe the data sets of a config, and find what is wrong with them.
 
-python tools/inspect_data.py configs/openpose_coco.py python tools/inspect_data.py configs/openpose_coco.py --split
-train --images images
+python tools/inspect_data.py configs/openpose_coco.py
+python tools/inspect_data.py configs/openpose_coco.py --split train --images images
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Draw the losses and metrics of runs, and tell the best epoch of each.
 
-python tools/plot_logs.py work_dirs/openpose_coco python tools/plot_logs.py work_dirs/deeppose_flic_resnet18 --keys loss
-pdj/wrist@0.1 --out wrists.png
+python tools/plot_logs.py work_dirs/openpose_coco
+python tools/plot_logs.py work_dirs/deeppose_flic_resnet18 --keys loss pdj/wrist@0.1 --out wrists.png
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Draw what a cascade predicted: people from best to worst, every joint's way through the stages, PDJ curves.
 
-python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl python tools/show_cascade.py predictions.pkl images
+python tools/test.py CONFIG CHECKPOINT --dump predictions.pkl
+python tools/show_cascade.py predictions.pkl images
 """
 
 from __future__ import annotations

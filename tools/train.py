@@ -1,7 +1,7 @@
 """Train the model of a config file.
 
-python tools/train.py configs/openpose_coco.py torchrun --nproc-per-node 4 tools/train.py configs/openpose_coco.py
---launcher pytorch
+python tools/train.py configs/openpose_coco.py
+torchrun --nproc-per-node 4 tools/train.py configs/openpose_coco.py --launcher pytorch
 """
 
 from __future__ import annotations
