@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import sys
+import threading
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -44,6 +45,7 @@ def report_errors() -> Iterator[None]:
         SystemExit: status 2 after a ``UserError``, 130 after Ctrl-C.
     """
     logging.raiseExceptions = False  # of log files on a full disk
+    of_threads, threading.excepthook = threading.excepthook, _report_thread
     try:
         yield
     except UserError as error:
@@ -57,7 +59,7 @@ def report_errors() -> Iterator[None]:
             print('interrupted', file=sys.stderr, flush=True)
         _leave(INTERRUPTED_STATUS)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _disk_is_full(error):
             print(f'error: {error.strerror}: make room, or give another folder', file=sys.stderr, flush=True)
             _leave(USER_ERROR_STATUS)
         # A process that loses its partner fails in the middle of a message to it. The partner's
@@ -65,6 +67,8 @@ def report_errors() -> Iterator[None]:
         if _already_reported():
             _leave(USER_ERROR_STATUS)
         raise
+    finally:
+        threading.excepthook = of_threads
 
 
 def make_folder(path: str | Path) -> Path:
@@ -120,6 +124,18 @@ def local_rank() -> int:
         if variable in os.environ:
             return int(os.environ[variable])
     return 0
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    """One line for a thread that writes to a full disk, as TensorBoard's does."""
+    if not _disk_is_full(failure.exc_value):
+        threading.__excepthook__(failure)
+        return
+    print(f'warning: {failure.exc_value.strerror}: a file is incomplete', file=sys.stderr, flush=True)
 
 
 def _leave(status: int) -> NoReturn:

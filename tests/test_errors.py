@@ -1,6 +1,11 @@
 from __future__ import annotations
 
+import errno
+import threading
+
 import pytest
+from tensorboard.compat.proto import event_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.data import DataLoader
 
 from custom_modules.errors import UserError, message_of, report_errors
@@ -48,3 +53,23 @@ def test_the_first_process_of_a_machine_speaks(monkeypatch, capsys):
 def test_bugs_pass():
     with pytest.raises(ZeroDivisionError), report_errors():
         1 / 0  # noqa: B018
+
+
+def test_a_thread_that_meets_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
+    """TensorBoard's thread; other threads' failures keep their tracebacks."""
+
+    def write(data):
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    writer = EventFileWriter(str(tmp_path))
+    monkeypatch.setattr(writer._async_writer._writer, 'write', write)
+    with report_errors():
+        with pytest.raises(OSError, match='No space left'):
+            writer.add_event(event_pb2.Event(step=1))
+            writer.flush()
+        writer.close()
+        assert capsys.readouterr().err == 'warning: No space left on device: a file is incomplete\n'
+        failing = threading.Thread(target=lambda: 1 / 0)
+        failing.start()
+        failing.join()
+        assert 'ZeroDivisionError' in capsys.readouterr().err
