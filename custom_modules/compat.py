@@ -53,8 +53,9 @@ def install() -> None:
 
 
 def prepare(plug_ins: Mapping[str, str]) -> None:
-    """Let MMPose import, and let its registries find ours: now if MMEngine or a package on top of it is there, else
-    right after the first of them is imported.
+    """Let MMPose import, and let its registries find the plug-ins.
+
+    Now if MMEngine or a package on top of it is imported already, else right after the first of them is.
 
     Args:
         plug_ins: by a registry's name the package that registers in it, imported at the registry's first use.

@@ -13,8 +13,9 @@ PARTS = dict(hand_left=HAND21, hand_right=HAND21, face=FACE70)
 
 
 def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """(P, 4) x1, y1, x2, y2 of the smallest boxes around the keypoints (P, K, 2) that were ``found`` (P, K); infinite,
-    the corners exchanged, around none.
+    """(P, 4) smallest boxes, x1, y1, x2, y2, around the keypoints (P, K, 2) that were ``found`` (P, K).
+
+    Around none a box is infinite, its corners exchanged.
     """
     low = np.where(found[..., None], keypoints, np.inf).min(axis=1, initial=np.inf)
     high = np.where(found[..., None], keypoints, -np.inf).max(axis=1, initial=-np.inf)

@@ -1,4 +1,4 @@
-"""Data for all tests: synthetic people, made once a run, and the genuine data sets where they are."""
+"""Data for all tests: synthetic people, made once a run, and the genuine datasets where they are."""
 
 from __future__ import annotations
 

@@ -157,7 +157,7 @@ def test_mmpose_draws_keypoints_whatever_the_numpy():
 
 
 class Numbers(torch.utils.data.Dataset):
-    """Eight numbers, with a metainfo of the types that pose data sets have."""
+    """Eight numbers, with a metainfo of the types that pose datasets have."""
 
     metainfo = {
         'name': 'numbers',

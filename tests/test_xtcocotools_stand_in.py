@@ -49,7 +49,7 @@ def evaluate(package: str, annotated: dict, detections: list[dict], **options):
 
 
 def one_person(**changes) -> dict:
-    """A data set of one image and one person with three labelled keypoints in a 40x50 box."""
+    """A dataset of one image and one person with three labelled keypoints in a 40x50 box."""
     person = {
         'id': 1,
         'image_id': 1,

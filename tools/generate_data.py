@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     parser.add_argument('out_dir', help='a new or empty folder, or generated data, which is replaced')
-    parser.add_argument('--format', choices=('coco', 'flic'), default='coco', help='data set to imitate')
+    parser.add_argument('--format', choices=('coco', 'flic'), default='coco', help='dataset to imitate')
     parser.add_argument('--train', type=int, default=2000, metavar='N', help='training images; people for flic')
     parser.add_argument('--val', type=int, default=200, metavar='N', help='validation images; test people for flic')
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""Describe the data sets of a config, and find what is wrong with them.
+"""Describe the datasets of a config, and find what is wrong with them.
 
 python tools/inspect_data.py configs/openpose_coco.py
 python tools/inspect_data.py configs/openpose_coco.py --split train --images images
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Describe the people in a config's data sets, and find what is wrong with them.",
+        description="Describe the people in a config's datasets, and find what is wrong with them.",
         epilog='Exit status: 0 with warnings at most; 1 with errors, which break or silently falsify training or '
         'evaluation; 2 when the config or an annotation file cannot be had.',
     )
     parser.add_argument('config', help='a config file')
-    parser.add_argument('--split', choices=('train', 'val', 'test'), help='which data set (default: all)')
+    parser.add_argument('--split', choices=('train', 'val', 'test'), help='which dataset (default: all)')
     parser.add_argument(
         '--top', type=int, default=10, metavar='N', help='images with the most keypoints (default: %(default)s)'
     )
@@ -73,7 +73,7 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
     datasets = find_datasets(cfg)
     asked = [entry for entry in datasets if args.split in (None, *entry[0])]
     if not asked:
-        raise UserError(f'{args.config} has no data set in {args.split}_dataloader')
+        raise UserError(f'{args.config} has no dataset in {args.split}_dataloader')
     folder = args.images and make_folder(args.images)
     inspections, absent = [], Findings()
     with explained_config_errors(cfg):
@@ -83,7 +83,7 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
             except UserError as error:
                 if len(asked) == 1:
                     raise
-                absent.add(ERROR, 'data sets that cannot be read', f'{", ".join(splits)} ({error})')
+                absent.add(ERROR, 'datasets that cannot be read', f'{", ".join(splits)} ({error})')
         between = compare(inspections, [entry for entry in datasets if entry not in asked])
     findings = list(absent)
     if findings:
@@ -97,14 +97,14 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
 
 
 def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDict]]) -> Findings:
-    """Look for training images in the other splits; ``rest`` are data sets to compare with that nobody asked for."""
+    """Look for training images in the other splits; ``rest`` are datasets to compare with that nobody asked for."""
     from custom_modules.datasets.checks.coco import WARNING, Findings
     from custom_modules.datasets.checks.images import check_shared
     from custom_modules.datasets.checks.report import inspect_dataset
     from custom_modules.errors import UserError
 
     findings, others = Findings(), []
-    incomparable = 'data sets that could not be compared with the others'
+    incomparable = 'datasets that could not be compared with the others'
     for splits, config in rest:
         try:
             others.append(inspect_dataset(splits, config))
@@ -121,7 +121,7 @@ def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDic
 
 
 def show(inspection: Inspection, top: int, folder: Path | None, *, open_them: bool) -> list[Finding]:
-    """Print what is in a data set and what is wrong with it, and draw into the folder, if any."""
+    """Print what is in a dataset and what is wrong with it, and draw into the folder, if any."""
     from custom_modules.datasets.checks.images import check_images
     from custom_modules.datasets.checks.report import report
 

@@ -1,6 +1,6 @@
 """Hands or faces of COCO-WholeBody, the network and the recipe of OpenPose's.
 
-A config built on it names the part for both data sets and gives the codec to the pipelines and the model.
+A config built on it names the part for both datasets and gives the codec to the pipelines and the model.
 """
 
 from mmengine.config import read_base

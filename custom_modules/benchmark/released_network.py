@@ -12,9 +12,10 @@ from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 
 
 class ReleasedNetwork:
-    """An ONNX file, as tf-pose-estimation exports them: images (1, H, W, 3) float32, BGR, 0 to 255, resized without
-    keeping their aspect; maps (1, H / s, W / s, 57), 18 keypoints and the background, then 19 fields in the
-    released order.
+    """A public network as an ONNX file, in the form that tf-pose-estimation exports.
+
+    Images are (1, H, W, 3) float32, BGR, 0 to 255, resized without keeping their aspect; maps are (1, H / s, W / s,
+    57): 18 keypoints and the background, then 19 fields in the released order.
 
     Attributes:
         size: (W, H) of its input.

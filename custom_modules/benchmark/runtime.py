@@ -68,8 +68,9 @@ def _in_layout(session: InferenceSession, inputs: np.ndarray) -> np.ndarray:
 
 
 def measure_videos(files: Sequence[str], counts: Sequence[int], seed: int) -> Rows:
-    """Frames a second of a synthetic video, from its file to OpenPose's JSON, tracked; reading, the network and writing
-    side by side.
+    """Frames a second of a synthetic video, from its file to OpenPose's JSON, with tracking.
+
+    Reading, the network and writing work side by side.
     """
     rows: Rows = [{'file': Path(file).name} for file in files]
     with tempfile.TemporaryDirectory() as folder:

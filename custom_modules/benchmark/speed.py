@@ -132,8 +132,9 @@ def measure_decode(
 
 
 def count_whole(people: np.ndarray, found: np.ndarray, scores: np.ndarray) -> int:
-    """How many of the people (N, 18, 2) have all keypoints within a cell in one found person, (P, 18, 2) and
-    (P, 18).
+    """How many people have all their keypoints within a cell in one found person.
+
+    The people are (N, 18, 2), those found (P, 18, 2) with scores (P, 18).
     """
     if not len(found):
         return 0
@@ -163,8 +164,9 @@ def measure_loader(cfg: Config, samples: int, seed: int) -> Rows:
 
 
 def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
-    """CPU milliseconds that a batch costs the main process, its transfer included, and images a second of so many
-    loader processes.
+    """CPU milliseconds that a batch costs the main process, and images a second of the loader processes.
+
+    The transfer to the device is included.
 
     Batches as the config's loader makes them, and as lists of samples.
     """
@@ -254,8 +256,9 @@ def measure_predict(cfg: Config, images: int, checkpoint: str | None) -> Rows:
 
 @torch.inference_mode()
 def measure_networks(cfgs: Sequence[Config], size: tuple[int, int], repeats: int) -> Rows:
-    """Images a second of the networks of several configs, one random image of ``size`` (w, h) at a time, without
-    decoding.
+    """Images a second of the networks of several configs, without decoding.
+
+    Each sees one random image of ``size`` (w, h) at a time.
 
     The networks take turns, so that all see the same load of the machine.
     """

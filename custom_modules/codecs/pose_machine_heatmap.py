@@ -41,8 +41,10 @@ class PoseMachineHeatmap(BaseKeypointCodec):
         self.sigma = sigma
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
-        """``heatmaps`` (K + 1, H, W), background last, and ``keypoint_weights`` (1, K), 0 where nothing is labelled or
-        lies outside, of keypoints (1, K, 2) in input pixels.
+        """Heatmaps of one hand or face, background last, and the weights of its keypoints.
+
+        ``heatmaps`` (K + 1, H, W) and ``keypoint_weights`` (1, K), 0 for keypoints that are not labelled or lie
+        outside, of keypoints (1, K, 2) in input pixels.
         """
         visible = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
         inside = ((keypoints >= -0.5) & (keypoints < np.array(self.input_size) - 0.5)).all(axis=-1)

@@ -24,8 +24,10 @@ _CALLERS = (*(os.path.normpath(_PACKAGE / name) for name in _OURS), '<')
 
 
 def describe(cfg: Config, error: Exception, path: KeyPath | None = None) -> str:
-    """One line about an exception: the component's dotted path and class, the settings given for it on the command
-    line, the exception's own message, and file and line of the innermost code that is no library's.
+    """One line about an exception.
+
+    It has the component's dotted path and class, the settings given for it on the command line, the exception's own
+    message, and the file and line of the innermost code that is not a library's.
 
     Args:
         path: of the component, where it is known; else it is looked for in the exception's traceback.
@@ -56,7 +58,7 @@ def locate(cfg: Config, error: Exception) -> KeyPath | None:
         if not candidates:
             candidates = found
         else:
-            # What is further out tells equal components apart: whose data set it is, for instance.
+            # What is further out tells equal components apart: whose dataset it is, for instance.
             candidates = [p for p in candidates if any(p[: len(outer)] == outer for outer in found)] or candidates
         if len(candidates) == 1:
             break

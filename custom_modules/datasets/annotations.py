@@ -1,5 +1,6 @@
-"""COCO keypoint files as they are read: checked once for whatever is used later, and completed where other tools leave
-out what can be derived.
+"""COCO keypoint files as they are read.
+
+They are checked once for all that is used later, and completed where other tools leave out what can be derived.
 
 Symbols: N entries, K keypoints.
 """
@@ -33,8 +34,9 @@ _LONGEST_RUN_LENGTH = 7  # digits of 5 bits
 
 
 def load_annotation_file(path: str, annotated: Skeleton) -> dict:
-    """Read a COCO keypoint file, check what the rest relies on, add what can be derived, and give all annotations the
-    keypoints of ``annotated``.
+    """Read a COCO keypoint file, check it, and give all annotations the keypoints of ``annotated``.
+
+    Fields that can be derived from others are added.
 
     These are the file's own or, of files with feet, any of COCO23's: feet may stand behind COCO's 17 keypoints or, as
     in COCO-WholeBody's files, in ``foot_kpts``.
@@ -138,13 +140,13 @@ def complete(contents: dict) -> tuple[str, ...]:
 
 
 def malformed(contents: dict, keypoints: int) -> dict[str, list]:
-    """Whatever would break a reader or falsify silently what it reads, in lists of a COCO keypoint file.
+    """What would break a reader of a COCO keypoint file, or silently falsify what it reads.
 
     Coordinates must be finite and at most :data:`FARTHEST`.
 
     Args:
         contents: the file's JSON object, in which the three lists may be anything.
-        keypoints: K.
+        keypoints: how many the file's category has.
 
     Returns:
         By kind of mistake the ids of the images, annotations or categories.
@@ -308,8 +310,9 @@ def _are_run_lengths(value: dict, size: tuple | None) -> bool:
 
 
 def _decompressed(text: str) -> list[int]:
-    """The run lengths that COCO's compressed text stands for, none if it is not such a text, which pycocotools does not
-    find out.
+    """The run lengths that COCO's compressed text stands for, none if the text is not valid.
+
+    pycocotools does not check that.
 
     Each is written in digits of 5 bits, the lowest first, with a sixth bit on all but its last; from the fourth on it
     is the difference to the last but one (rleToString in COCO's maskApi.c).

@@ -31,8 +31,8 @@ class TargetBatch(BaseDataElement):
         names of ``gt_fields``: (B, C, H, W), ``heatmaps`` and ``heatmap_mask`` for instance.
         names of ``gt_instance_labels``: (B, N, ...), ``keypoint_weights`` for instance, zeros where a sample has fewer
             than N people.
-        annotated_keypoints: (B, K) bool, the keypoints that the samples' data sets label; only where some do not label
-            all.
+        annotated_keypoints: (B, K) bool, the keypoints that the samples' datasets label; only where some do
+            not label all.
     """
 
     @classmethod

@@ -79,13 +79,13 @@ class BottomUpPeopleDataset(BaseCocoStyleDataset):
 
 @DATASETS.register_module()
 class CombinedSkeletonDataset(CombinedDataset):
-    """MMPose's CombinedDataset of datasets that convert to one skeleton, which stands here instead of a metainfo.
+    """MMPose's CombinedDataset for datasets that are converted to one skeleton, given instead of a metainfo.
 
     Args:
-        datasets: configs of datasets with the same ``skeleton``, each with the steps of its own as ``pipeline``.
-        skeleton: theirs.
-        kwargs: of CombinedDataset: ``pipeline``, the steps they share, and ``sample_ratio_factor``, by which share of
-            each dataset an epoch takes.
+        datasets: configs of datasets with this ``skeleton``; each one's ``pipeline`` has its own steps.
+        skeleton: of the samples, or its dotted name.
+        kwargs: of CombinedDataset: ``pipeline``, the steps that all share, and ``sample_ratio_factor``, the share of
+            each dataset in an epoch.
     """
 
     def __init__(self, datasets: list[dict], skeleton: Skeleton | str = OPENPOSE18, **kwargs: object) -> None:

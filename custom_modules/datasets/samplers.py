@@ -15,11 +15,11 @@ class SameSizeBatchSampler(BatchSampler):
     Images keep the sampler's order among those of their size; a batch comes when it is full, the rest at the end.
 
     Args:
-        sampler: of a data set whose samples' information holds ``height`` and ``width``.
+        sampler: of a dataset whose samples' information holds ``height`` and ``width``.
         batch_size: images at most.
 
     Raises:
-        UserError: while iterating, when the data set does not know the sizes of its images.
+        UserError: while iterating, when the dataset does not know the sizes of its images.
     """
 
     def __init__(self, sampler: Sampler, batch_size: int) -> None:

@@ -46,8 +46,12 @@ _TRIES = 3
 
 @dataclass
 class Exported:
-    """A file that was written: its inputs and outputs by name, sizes that are free as names, and how far its outputs
-    are from PyTorch's, relative to the largest.
+    """A file that was written.
+
+    Attributes:
+        path: of the file.
+        inputs, outputs: sizes by name; free sizes are names.
+        difference: of its outputs from PyTorch's, relative to the largest value.
     """
 
     path: Path

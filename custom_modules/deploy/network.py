@@ -92,8 +92,10 @@ class AffinityNetwork(_HeadNetwork):
 
 
 class TopDownNetwork(_HeadNetwork):
-    """A person in a box: ``heatmaps`` (B, K, H / s, W / s), ``coordinates`` (B, K, 2), or (B, K, 4) with RLE's sigmas
-    before their sigmoid, or ``simcc_x`` (B, K, W r) and ``simcc_y`` (B, K, H r), r bins a pixel; by the kind of head.
+    """A person in a box; the outputs depend on the kind of head.
+
+    ``heatmaps`` (B, K, H / s, W / s); ``coordinates`` (B, K, 2), or (B, K, 4) with RLE's sigmas before their sigmoid;
+    or ``simcc_x`` (B, K, W r) and ``simcc_y`` (B, K, H r), r bins a pixel.
     """
 
     names_by_head: ClassVar = {
@@ -126,8 +128,10 @@ class TopDownNetwork(_HeadNetwork):
 
 
 class CascadeNetwork(Network):
-    """DeepPose, all stages: images ``inputs`` (B, 3, H, W), BGR, 0 to 255, of any size, and people's ``boxes``
-    (B, 4), x and y of two corners, to ``stage_keypoints`` (S, B, K, 2), all in the image's pixels.
+    """DeepPose's cascade, all stages.
+
+    Inputs are images ``inputs`` (B, 3, H, W), BGR, 0 to 255, of any size, and ``boxes`` (B, 4) of people as x1, y1, x2,
+    y2. The output is ``stage_keypoints`` (S, B, K, 2). All coordinates are the image's pixels.
     """
 
     input_names = ('inputs', 'boxes')

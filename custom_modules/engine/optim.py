@@ -27,8 +27,8 @@ class OpenPoseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """OpenPose's learning rates: later stages learn faster, biases twice as fast and without decay.
 
     Factors of the released solver: stages from the second on 4, biases 2 and no weight decay, both together 8.
-    MMEngine's own constructor cannot express the product: a parameter that one of its ``custom_keys`` names
-    escapes ``bias_lr_mult``.
+    MMEngine's own constructor cannot express the product: a parameter that one of its ``custom_keys``
+    names escapes ``bias_lr_mult``.
 
     ``paramwise_cfg``: ``later_stages_lr_mult``, ``bias_lr_mult``, ``bias_decay_mult``.
     """
@@ -151,8 +151,8 @@ class _OnItsWay:
 class BFloat16OptimWrapper(GuardedOptimWrapper):
     """Runs the forward pass in bfloat16, on GPUs and on CPUs, whose only half precision it is.
 
-    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of float32, so no loss is
-    scaled.
+    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of float32, so no
+    loss is scaled.
     """
 
     @contextmanager

@@ -126,7 +126,7 @@ def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -
 
 
 class ExplainedPipeline(Compose):
-    """The steps of a data set; whatever one of them raises becomes one line that names the step.
+    """The steps of a dataset; whatever one of them raises becomes one line that names the step.
 
     Args:
         steps: as MMEngine built them.
@@ -158,7 +158,7 @@ class ExplainedPipeline(Compose):
 
 
 def _leaves(dataset: object, path: KeyPath) -> Iterator[tuple[KeyPath, object]]:
-    """The data sets within concatenated and repeated ones, with their paths."""
+    """The datasets within concatenated and repeated ones, with their paths."""
     if hasattr(dataset, 'datasets'):
         for position, inner in enumerate(dataset.datasets):
             yield from _leaves(inner, (*path, 'datasets', str(position)))

@@ -1,5 +1,6 @@
-"""Where people are, for networks that look at one person: the full image, a file, a detector of torchvision, or a
-bottom-up network.
+"""Boxes of people for single-person networks.
+
+They are the full image, or come from a file, a detector of torchvision, or a bottom-up network.
 """
 
 from __future__ import annotations

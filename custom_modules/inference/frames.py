@@ -31,8 +31,8 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8 BGR, upright: turned as the EXIF data or the video's metadata say.
-        name: by which files about it are called: ``street`` for ``street.jpg``, ``walk_000000000012`` for the frame 12
-            of ``walk.mp4``.
+        name: of the files that are written about it: ``street`` for ``street.jpg``, ``walk_000000000012`` for frame 12
+            of the video ``walk.mp4``.
         path: the image's or video's file or URL, or a camera's index.
         number: of a video's frame, from 0; None for an image.
         source: the input it belongs to, as it was given: of an image in a folder, the folder.
@@ -105,8 +105,8 @@ def open_frames(
         inputs: image or video files; folders, for the images in them (not in their subfolders) in natural order,
             ``2.jpg`` before ``10.jpg``; patterns like ``clips/*.mp4``; camera indices like ``0`` (a folder of that name
             is ``./0``); http and https URLs of images and videos.
-        frame_first: number, from 0, of the first frame to deliver of each video and of each folder's or
-            pattern's images.
+        frame_first: number, from 0, of the first frame to deliver of each video and of each folder's
+            or pattern's images.
         frame_last: number of the last one, itself included; None for all.
         frame_step: from one delivered frame's number to the next one's.
         unreadable: a list for the errors of images that cannot be read, which are skipped. Without it the first of

@@ -30,13 +30,12 @@ class PartNetwork:
 
     Args:
         part: 'hand' or 'face'.
-        config: the config that the network was trained with; without a checkpoint an .onnx file of
-            tools/export_onnx.py's.
+        config: the config that the network was trained with, or an exported .onnx file alone.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
 
     Attributes:
-        names: of what it finds, the keys of :attr:`People.parts`.
+        names: the keys of :attr:`People.parts` that it fills.
 
     Raises:
         UserError: when a file is missing, broken or of another model, or the config is about something else.

@@ -47,10 +47,10 @@ class Predictor:
             option; only for bottom-up networks. The aspect is kept, the size padded to the stride.
         scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
             and average their maps; only for bottom-up networks.
-        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only for
-            bottom-up networks.
-        decoding: (name, value) pairs of :class:`~custom_modules.paf.DecodeSettings` to change; only for bottom-up
-            networks.
+        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only
+            for bottom-up networks.
+        decoding: (name, value) pairs of :class:`~custom_modules.paf.DecodeSettings` to change; only
+            for bottom-up networks.
         number_people_max: keep only so many people an image, those with the best scores.
         maps: also return the network's maps; only for bottom-up networks.
         candidates: also return all peaks of each keypoint; only for bottom-up networks.

@@ -26,15 +26,17 @@ from ..skeletons import (
 
 @METRICS.register_module()
 class CheckedCocoMetric(CocoMetric):
-    """MMPose's CocoMetric, which says in one line what is wrong with an annotation file, derives the fields that CVAT
-    and other tools do not export, and warns of sigmas that are ten times off.
+    """MMPose's CocoMetric with checks of the annotation file.
+
+    It says in one line what is wrong with the file, derives the fields that CVAT and other tools do not export, and
+    warns of sigmas that are ten times off.
 
     Args:
-        ann_file: the annotation file, of the data set's body model.
+        ann_file: the annotation file, of the dataset's body model.
         kwargs: of MMPose's CocoMetric.
 
     Raises:
-        UserError: when the data set is known and the annotation file is missing or malformed.
+        UserError: when the dataset is known and the annotation file is missing or malformed.
     """
 
     def __init__(self, ann_file: str, **kwargs: object) -> None:
@@ -43,7 +45,7 @@ class CheckedCocoMetric(CocoMetric):
 
     @CocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        """Metainfo of the data set, whose annotation file is read here."""
+        """Metainfo of the dataset, whose annotation file is read here."""
         skeleton = skeleton_of(dataset_meta)
         doubt = doubtful_sigmas(skeleton)
         if doubt:
@@ -90,7 +92,7 @@ class BodyCocoMetric(CheckedCocoMetric):
 
     @CheckedCocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
-        """Metainfo of the annotated body model, whatever the data set predicts."""
+        """Metainfo of the annotated body model, whatever the dataset predicts."""
         annotated = parse_pose_metainfo(self.annotated.metainfo())
         CheckedCocoMetric.dataset_meta.fset(self, dataset_meta | annotated)
 

@@ -162,10 +162,10 @@ class PDJ(_PeopleMetric):
 class PCP(_PeopleMetric):
     """Percentage of correct parts (Ferrari et al., CVPR 2008), strict and loose, see ``joints.pcp``.
 
-    Reports, as shares from 0 to 1, under ``pcp/strict/`` and ``pcp/loose/``: every limb (``left_upper_arm``), left and
-    right averaged (``upper_arm``) and the ``mean`` of all limbs of the skeleton. Arms and legs have names, other limbs
-    are called after their ends, as ``left_shoulder-hip`` or ``shoulder-shoulder``. Limbs that nobody has labelled are
-    left out.
+    Reports, as shares from 0 to 1, under ``pcp/strict/`` and ``pcp/loose/``: every limb (``left_upper_arm``), left
+    and right averaged (``upper_arm``) and the ``mean`` of all limbs of the skeleton. Arms and legs have names, other
+    limbs are called after their ends, as ``left_shoulder-hip`` or ``shoulder-shoulder``. Limbs that nobody has
+    labelled are left out.
 
     FLIC's literature compares ``upper_arm`` and ``lower_arm``; ``mean`` includes the line between the eyes, which is
     short, so that hardly anything is within half of it.
@@ -202,8 +202,9 @@ def _annotated_torsos(gt: np.ndarray, skeleton: Skeleton, **_: np.ndarray) -> np
 
 
 def _predicted_torsos(pred: np.ndarray, skeleton: Skeleton, **_: np.ndarray) -> np.ndarray:
-    """No torso found makes a person's joints wrong, so it becomes the smallest diameter there is: a network that
-    predicts one point for everything is not to be excused.
+    """A torso of length zero gets the smallest diameter there is, so that the person's joints are wrong.
+
+    Otherwise a network that predicts one point for everything would be excused.
     """
     diameters = torso_diameters(pred, skeleton)
     return np.where(np.isfinite(diameters) & (diameters > 0), diameters, np.finfo(np.float32).tiny)

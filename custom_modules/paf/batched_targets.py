@@ -106,13 +106,13 @@ def batched_fields(
 
 
 def annotated_channels(annotated: torch.Tensor, limbs: Sequence[tuple[int, int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Which channels of the targets are true for an image whose data set annotates only some keypoints.
+    """Which channels of the targets are true for an image whose dataset annotates only some keypoints.
 
     A limb counts where both its ends do, the background where all keypoints do: where nobody labels a keypoint, the
     background at it is not known either.
 
     Args:
-        annotated: (..., K) bool, whether the image's data set labels the keypoint at all.
+        annotated: (..., K) bool, whether the image's dataset labels the keypoint at all.
         limbs: L pairs of keypoint indices.
 
     Returns:

@@ -35,8 +35,8 @@ class DecodeSettings:
         min_parts: people with fewer keypoints, before completion, are dropped.
         min_score: people whose score a keypoint is lower are dropped.
         ranking: the instance score. 'mean' of keypoints and limbs over the keypoints found; 'sum' of them over all
-            keypoints and limbs there could be; 'size' is that sum, weighed by how exactly a person of that size can
-            be located.
+            keypoints and limbs there could be; 'size' is that sum, weighed by how exactly a person of that size
+            can be located.
     """
 
     upsample: int = 1

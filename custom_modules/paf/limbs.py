@@ -1,5 +1,6 @@
-"""Which keypoints belong together: line integrals through the affinity fields and a one-to-one choice for
-every limb.
+"""Which keypoints belong together.
+
+Line integrals through the affinity fields, and a one-to-one choice for every limb.
 """
 
 from __future__ import annotations
@@ -66,10 +67,10 @@ def score_limbs(
         pass_ratio: a limb needs more than this share of passing samples.
         mean_of_passing: the score is the mean of the passing samples, not of all.
         part_evidence: the score is multiplied by the geometric mean of its ends' heights.
-        long_limb: limbs longer than this many cells lose score in proportion, the original's ``min(0.5 H / length -
-            1, 0)``.
-        short_limb: ends closer than this many cells are joined, with the score ``threshold`` at least: on so short a
-            line the field has no cell to speak in.
+        long_limb: limbs longer than this many cells lose score in proportion; the original adds
+            ``min(0.5 H / length - 1, 0)``.
+        short_limb: ends closer than this many cells are joined, with a score of ``threshold`` at least: so short a
+            line may miss all cells of the field.
         pixel: cells an input pixel, for ``samples`` None.
         peak_threshold: only peaks higher than this become limbs' ends.
     """

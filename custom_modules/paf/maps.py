@@ -24,8 +24,8 @@ def cells_to_pixels(points: np.ndarray, stride: float) -> np.ndarray:
 def flip_maps(heatmaps: Maps, pafs: Maps, skeleton: Skeleton) -> tuple[Maps, Maps]:
     """What the maps of an image become when the image is mirrored left to right.
 
-    Left and right keypoints and limbs change places, every map is mirrored, and the x components of the fields
-    change sign.
+    Left and right keypoints and limbs change places, every map is mirrored, and the x components of the
+    fields change sign.
 
     Args:
         heatmaps: (..., K + 1, H, W), background last; NumPy array or torch tensor.

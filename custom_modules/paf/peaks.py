@@ -37,13 +37,13 @@ def find_peaks(
     Args:
         heatmaps: (K, H, W), without the background. NaN is never a peak.
         threshold: a peak is higher than this.
-        neighbours: 4 or 8, the cells it must not be lower than. Of equal neighbours the first in reading order is
-            the peak.
+        neighbours: 4 or 8, the cells it must not be lower than. Of equal neighbours the first in reading order
+            is the peak.
         subpixel: 'none'; 'parabola' through the logarithms of the peak and its two neighbours along x and along y,
             exact for a Gaussian; 'centroid' of the 7 x 7 cells around.
         min_distance: of two peaks of one keypoint closer than this many cells only the higher is kept.
-        max_peaks: only so many of a keypoint are kept, the highest: a network that has learnt nothing puts out
-            thousands. 127 is C++ OpenPose's limit.
+        max_peaks: only so many of a keypoint are kept, the highest: an untrained network has thousands.
+            127 is C++ OpenPose's limit.
     """
     heatmaps = np.ascontiguousarray(heatmaps, dtype=np.float32)
     keypoint, row, column = _local_maxima(heatmaps, np.float32(threshold), neighbours == 8)

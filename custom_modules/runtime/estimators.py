@@ -48,8 +48,9 @@ class Asked:
 
 @dataclass(frozen=True)
 class Sample:
-    """What a network is to see of an image: ``inputs`` (3, H, W), an array or a tensor, and what else its estimator
-    needs to know.
+    """What a network is shown of an image.
+
+    ``inputs`` (3, H, W), an array or a tensor, and what else its estimator needs to know.
     """
 
     inputs: Any

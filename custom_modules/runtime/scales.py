@@ -24,8 +24,9 @@ def scaled_inputs(inputs: np.ndarray, scale: float, stride: int) -> np.ndarray:
 
 
 def unscaled_maps(maps: np.ndarray, scale: float, grid: tuple[int, int]) -> np.ndarray:
-    """Maps (B, C, h, w) of a scaled image on the (H, W) grid of the unscaled one: cell g lies at (g + 0.5) * scale -
-    0.5 here.
+    """Maps (B, C, h, w) of a scaled image on the (H, W) grid of the unscaled one.
+
+    Cell g of the grid is at (g + 0.5) * scale - 0.5 in the maps.
     """
     if scale == 1:
         return maps
@@ -34,8 +35,9 @@ def unscaled_maps(maps: np.ndarray, scale: float, grid: tuple[int, int]) -> np.n
 
 
 def _antialiased(size: int, scale: float) -> np.ndarray:
-    """(floor(size * scale), size) weights of linear interpolation, its triangle as wide as a new pixel if that is
-    wider than an old one.
+    """(floor(size * scale), size) weights of linear interpolation.
+
+    Their triangle is as wide as a new pixel if that is wider than an old one.
     """
     support = max(1 / scale, 1.0)
     centers = (np.arange(int(size * scale)) + 0.5) / scale

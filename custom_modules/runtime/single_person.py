@@ -18,8 +18,9 @@ Decoded = tuple[np.ndarray, np.ndarray]
 
 
 def decode_heatmaps(outputs: Arrays, decoder: Mapping[str, Any]) -> Decoded:
-    """The highest cell of each map, moved a quarter towards its higher neighbour along x and y, times the stride;
-    (-1, -1) times it where nothing is above 0.
+    """The highest cell of each map, moved a quarter towards its higher neighbour along x and y, times the stride.
+
+    (-1, -1) times the stride where nothing is above 0.
     """
     (maps,) = outputs
     height, width = maps.shape[2:]

@@ -1,4 +1,4 @@
-"""What a body model is, and the way from one to another.
+"""Body models, and the conversion from one to another.
 
 Symbols: K keypoints, L limbs, N people.
 """
@@ -19,18 +19,18 @@ class Skeleton:
     """A body model.
 
     Args:
-        name: what datasets call it, ``metainfo['dataset_name']``.
+        name: of MMPose's metainfo, ``dataset_name``.
         keypoints: the K keypoint names in channel order. Mirrored keypoints are called ``left_*`` and ``right_*``.
         limbs: L pairs of keypoint indices, from the keypoint nearer to the trunk to the farther one.
         sigmas: the K standard deviations of COCO's object keypoint similarity.
         midpoints: keypoints that no annotator clicked: name -> the two keypoints whose middle it is. Such a keypoint is
             labelled only where both of them are.
-        extending_limbs: indices of limbs that may join a keypoint to a person but never start one (ear to shoulder
-            in OpenPose).
+        extending_limbs: indices of limbs that may join a keypoint to a person but never start one (ear to
+            shoulder in OpenPose).
 
     Raises:
-        ValueError: when the lengths disagree, a limb names a keypoint that is not there, or a ``left_`` keypoint has no
-            ``right_`` twin.
+        ValueError: when the lengths disagree, a limb names a keypoint that is not there, or a ``left_`` keypoint
+            has no ``right_`` twin.
     """
 
     name: str

@@ -80,8 +80,9 @@ class RenderedVideo:
 
 
 class Renderings:
-    """Writes images as :class:`RenderedImages` does, and of every video one ``<name>_rendered.mp4``, in a
-    ``with`` statement.
+    """Writes drawn images, and one ``<name>_rendered.mp4`` of every video, in a ``with`` statement.
+
+    Images are written as :class:`RenderedImages` does.
 
     Args:
         videos: by the path that :attr:`People.path` gives, for the rates of what is written.

@@ -34,8 +34,9 @@ class _TwoOutputs(nn.Module):
 
 
 class _RefinementBlock(nn.Module):
-    """A 1x1 convolution, then a residual pair of 3x3 convolutions, the second dilated: the reach of a 7x7 at a third of
-    its cost.
+    """A 1x1 convolution, then a residual pair of 3x3 convolutions, the second dilated.
+
+    Its receptive field is that of a 7x7 convolution, at a third of the cost.
     """
 
     def __init__(self, in_channels: int, channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Data sets described and checked through the command line: sound, broken and not there."""
+"""Datasets described and checked through the command line: sound, broken and not there."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_files_that_cannot_be_loaded_are_errors_without_a_traceback(tool: Tool, 
     out = tool(tiny, status=1)
     assert 'files that are not readable JSON' in out
     assert str(annotations) in out
-    assert 'data sets that could not be compared with the others: train, val, test' in out
+    assert 'datasets that could not be compared with the others: train, val, test' in out
     annotations.write_text(text)
     contents = json.loads(text)
     del contents['annotations'][0]['id'], contents['annotations'][1]['area']
@@ -129,7 +129,7 @@ def test_an_asked_split_is_compared_with_the_others_where_they_are(tool: Tool, t
     assert 'images in both train and val, test' in out
     gone = ('--cfg-options', 'val_dataloader.dataset.ann_file=none.json', 'test_dataloader=None')
     out = tool(tiny, '--split', 'train', '--no-images', *gone)
-    assert 'data sets that could not be compared with the others: val (annotation file' in out
+    assert 'datasets that could not be compared with the others: val (annotation file' in out
     assert 'none.json does not exist' in tool(tiny, '--split', 'val', *gone, status=2)
 
 
@@ -137,7 +137,7 @@ def test_mistakes(tool: Tool, tiny: Path, annotations: Path, tmp_path: Path) -> 
     assert tool('none.py', status=2) == 'config none.py does not exist'
     misspelt = ('--cfg-options', 'train_dataloader.dataset.anfile=x')
     assert 'did you mean ann_file' in tool(tiny, *misspelt, status=2)
-    assert 'no data set in test_dataloader' in tool(
+    assert 'no dataset in test_dataloader' in tool(
         tiny, '--split', 'test', '--cfg-options', 'test_dataloader=None', status=2
     )
     assert 'cannot make the folder' in tool(tiny, '--images', tiny / 'inside', status=2)
@@ -151,7 +151,7 @@ def test_mistakes(tool: Tool, tiny: Path, annotations: Path, tmp_path: Path) -> 
 
 def test_one_missing_data_set_does_not_hide_the_others(tool: Tool, tiny: Path, tmp_path: Path) -> None:
     out = tool(tiny, '--cfg-options', f'train_dataloader.dataset.data_root={tmp_path}/empty', status=1)
-    assert f'data sets that cannot be read: train (annotation file {tmp_path}/empty/people.json does not exist' in out
+    assert f'datasets that cannot be read: train (annotation file {tmp_path}/empty/people.json does not exist' in out
     assert 'val, test: ' in out
 
 

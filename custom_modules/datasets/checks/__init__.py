@@ -1,1 +1,1 @@
-"""What data sets hold and what is wrong with them."""
+"""What datasets hold and what is wrong with them."""

@@ -1,4 +1,4 @@
-"""What is wrong with the images of a data set: missing, broken, of another size, or in two splits."""
+"""What is wrong with the images of a dataset: missing, broken, of another size, or in two splits."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def generate_coco(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write a data set in COCO's layout, in place of one that this function wrote before.
+    """Write a dataset in COCO's layout, in place of one that this function wrote before.
 
     The files are ``annotations/person_keypoints_{train,val}2017.json``, the same with feet, hands and faces as
     ``annotations/coco_wholebody_{train,val}_v1.0.json``, and the images ``{train,val}2017/*.jpg``. The annotations come

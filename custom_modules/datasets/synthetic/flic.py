@@ -111,10 +111,10 @@ def generate_flic(
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
-    """Write a data set in FLIC's layout, in place of one that this function wrote before.
+    """Write a dataset in FLIC's layout, in place of one that this function wrote before.
 
-    The files are ``examples.mat`` and the images ``images/*.jpg``. The annotations come last: without them, a run
-    was interrupted.
+    The files are ``examples.mat`` and the images ``images/*.jpg``. The annotations come last: without them, a
+    run was interrupted.
 
     Args:
         num_train: people for training; of the last image's two people the smaller may stay without annotation.

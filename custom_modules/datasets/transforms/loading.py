@@ -10,8 +10,8 @@ from ...images import read_image
 class LoadIntactImage(BaseTransform):
     """Read ``img_path`` into ``img`` (H, W, 3), uint8, BGR, and set ``img_shape`` and ``ori_shape`` (H, W).
 
-    Unlike MMPose's LoadImage it refuses broken files: OpenCV fills the missing part of a truncated JPEG with grey and
-    says nothing.
+    Unlike MMPose's LoadImage it refuses broken files: OpenCV fills the missing part of a truncated JPEG with grey
+    and says nothing.
 
     Raises:
         UserError: when the file is missing, truncated or no image.

@@ -155,12 +155,13 @@ def crop_matrix(
 
 @TRANSFORMS.register_module()
 class ResizeToHeight(BaseTransform):
-    """Resize a full image for the network, its aspect kept, and pad it at the right and below to multiples of
-    the stride.
+    """Resize a full image to the network's height, and pad it to multiples of the stride.
 
-    OpenPose's test resolution is a height, 368. Sets ``input_size``, ``input_scale`` and ``input_center`` such
-    that MMPose's ``x / input_size * input_scale + input_center - input_scale / 2`` leads back to the image's
-    pixels, exactly.
+    The aspect ratio is kept; the padding is at the right and below.
+
+    OpenPose's test resolution is a height, 368. Sets ``input_size``, ``input_scale`` and ``input_center``
+    such that MMPose's ``x / input_size * input_scale + input_center - input_scale / 2`` leads back to the
+    image's pixels, exactly.
 
     Args:
         height: of the resized image; None for any.

@@ -128,13 +128,15 @@ class _InvertedResidual(nn.Module):
         self.shortcut = stride == 1 and in_channels == out_channels
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) to (B, out_channels, H / stride, W / stride)."""
         outputs = self.layers(inputs)
         return inputs + outputs if self.shortcut else outputs
 
 
 class _DepthwiseConv2d(nn.Conv2d):
-    """In float32 on CPUs under mixed precision too: oneDNN's bfloat16 gradients of most depthwise convolutions take ten
-    times as long.
+    """Computed in float32 on CPUs, under mixed precision too.
+
+    oneDNN's bfloat16 gradients of most depthwise convolutions take ten times as long.
     """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:

@@ -17,10 +17,10 @@ from ...errors import UserError
 
 @MODELS.register_module()
 class OpenPoseVGG(BaseModule):
-    """OpenPose's feature network: VGG-19's first ten convolutions, then two that reduce them to 128 channels. Stride 8.
+    """OpenPose's backbone: VGG-19's first ten convolutions, then two that reduce them to 128 channels. Stride 8.
 
-    Cao et al., CVPR 2017, section 2.2. The ImageNet weights expect RGB images normalised with ImageNet's mean
-    and deviation.
+    Cao et al., CVPR 2017, section 2.2. The ImageNet weights expect RGB images normalised with ImageNet's
+    mean and deviation.
 
     Args:
         prelu: learn the slope of the last three layers' rectifiers, as the network of 2019 does.
@@ -95,8 +95,9 @@ class OpenPoseVGG(BaseModule):
 
 @MODELS.register_module()
 class PoseMachineVGG(OpenPoseVGG):
-    """The feature network of OpenPose's hands and faces: VGG-19's convolutions up to conv5_2 without the last pooling,
-    then one that reduces them to 128 channels. Stride 8.
+    """The backbone of OpenPose's hands and faces. Stride 8.
+
+    VGG-19's convolutions up to conv5_2 without the last pooling, then one that reduces them to 128 channels.
 
     Simon et al., CVPR 2017, section 3. Arguments and errors are those of :class:`OpenPoseVGG`.
     """

@@ -14,8 +14,9 @@ _BLOCKS = 5
 
 
 class DenseBlock(nn.ModuleList):
-    """Three 3x3 convolutions in a row instead of one 7x7, each with PReLU; the output is that of all three, one after
-    the other.
+    """Three 3x3 convolutions in a row instead of one 7x7, each with PReLU.
+
+    The output is the concatenation of all three.
     """
 
     def __init__(self, in_channels: int, width: int) -> None:
@@ -59,12 +60,12 @@ class DenseStage(nn.Module):
 class OpenPose2019Head(PartAffinityHead):
     """OpenPose's stages of 2019: fields first, then heatmaps that see the last fields.
 
-    Cao et al., TPAMI 2019, figure 3, and the network of OpenPose's model BODY_25. With :class:`OpenPoseVGG`, its PReLUs
-    and BODY_25's skeleton the network has 26,166,084 parameters. Takes any backbone whose last map has the codec's
-    stride.
+    Cao et al., TPAMI 2019, figure 3, and the network of OpenPose's model BODY_25. With :class:`OpenPoseVGG`, its
+    PReLUs and BODY_25's skeleton the network has 26,166,084 parameters. Takes any backbone whose last map has
+    the codec's stride.
 
-    A field stage sees the features and the previous fields, a heatmap stage the features, the previous heatmaps and the
-    last fields.
+    A field stage sees the features and the previous fields, a heatmap stage the features, the previous heatmaps and
+    the last fields.
 
     Args:
         in_channels: of the backbone's last feature map.

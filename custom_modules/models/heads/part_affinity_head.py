@@ -83,7 +83,7 @@ class PartAffinityHead(BaseHead):
             batch_data_samples: samples, or the :class:`~custom_modules.datasets.batches.TargetBatch` of them, with
                 ``pafs`` (2 L, H, W) and ``heatmaps`` (K + 1, H, W), or what the codec's ``on_device`` leaves in their
                 place, and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is known. ``annotated_keypoints``
-                (K,) bool, where they have it, are those that a sample's data set labels; the channels of the others,
+                (K,) bool, where they have it, are those that a sample's dataset labels; the channels of the others,
                 see :func:`~custom_modules.paf.annotated_channels`, cost nothing.
         """
         batch = TargetBatch.of(batch_data_samples)
@@ -129,9 +129,8 @@ class PartAffinityHead(BaseHead):
         """Decode maps, (B, K + 1, H, W) and (B, 2 L, H, W), of which the first (W, H) of ``sizes`` are an image's own.
 
         Returns:
-            For each image ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a keypoint
-            is missing, and ``bbox_scores`` (P,), the people's own scores under the name by which MMPose's metrics
-            rank them.
+            For each image ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a keypoint is
+            missing, and ``bbox_scores`` (P,), the people's scores under the name by which MMPose's metrics rank them.
         """
         return [
             InstanceData(

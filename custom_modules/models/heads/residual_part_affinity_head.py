@@ -21,6 +21,7 @@ class ResidualBlock(nn.Module):
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """(B, C, H, W) to maps of the same size."""
         return inputs + self.layers(inputs)
 
 
@@ -51,13 +52,14 @@ class ResidualStage(nn.Module):
         self.sizes = [paf_channels, heatmap_channels]
 
     def forward(self, inputs: torch.Tensor) -> Maps:
+        """(B, C, H, W) to fields (B, 2 L, H, W) and heatmaps (B, K + 1, H, W)."""
         pafs, heatmaps = self.outputs(self.trunk(inputs)).split(self.sizes, dim=1)
         return pafs, heatmaps
 
 
 @MODELS.register_module()
 class ResidualPartAffinityHead(PartAffinityHead):
-    """Stages of residual blocks with batch norm: dense 3x3 convolutions, which CPUs compute fastest for their work.
+    """OpenPose stages of residual blocks with batch norm: dense 3x3 convolutions, which are fast on CPUs.
 
     Args:
         in_channels: of the neck's or the backbone's last feature map, and of the blocks.
@@ -87,6 +89,7 @@ class ResidualPartAffinityHead(PartAffinityHead):
             self.stages.append(ResidualStage(channels, in_channels, num_blocks, dilation, *out))
 
     def init_weights(self) -> None:
+        """As ``init_cfg`` says, and maps start near zero, as most of their cells end."""
         super().init_weights()
         for stage in self.stages:
-            normal_init(stage.outputs, std=0.01)  # maps start near zero, as most of their cells end
+            normal_init(stage.outputs, std=0.01)

@@ -49,7 +49,9 @@ class Crops(NamedTuple):
 def square_crops(
     center: torch.Tensor, side: torch.Tensor, angle: torch.Tensor | None = None, mirrored: torch.Tensor | None = None
 ) -> Crops:
-    """Crops around ``center`` (B, M, 2) with ``side`` (B, M) in image pixels, ``angle`` (B, M) in radians, and
+    """Crops of squares that may be rotated and mirrored.
+
+    They are around ``center`` (B, M, 2) with ``side`` (B, M) in image pixels, ``angle`` (B, M) in radians, and
     ``mirrored`` (B, M) bool.
     """
     angle = torch.zeros_like(side) if angle is None else angle

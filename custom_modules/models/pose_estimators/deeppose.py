@@ -244,8 +244,9 @@ class DeepPoseCascade(BaseModel):
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def measure_errors(self, predicted: torch.Tensor, keypoints: torch.Tensor, visible: torch.Tensor) -> None:
-        """Take over the mean and the covariance of the errors (N, K, 2) of the stages before the last, where
-        ``visible`` (N, K) is > 0, in torso diameters of the truth.
+        """Take over the error statistics of the stages before the last: mean and covariance, joint by joint.
+
+        Errors are (N, K, 2), in torso diameters of the truth, where ``visible`` (N, K) is > 0.
         """
         diameter, counted = self._annotated_torsos(keypoints, visible)
         errors = (predicted - keypoints) / diameter[:, None, None]
@@ -256,8 +257,10 @@ class DeepPoseCascade(BaseModel):
                 self.error_covariance[joint] = own.T.cov()
 
     def predict(self, inputs: torch.Tensor, data_samples: SampleList) -> SampleList:
-        """The samples with ``pred_instances``: ``keypoints`` (1, K, 2) in the image's pixels, ``keypoint_scores``
-        (1, K), all 1, and ``stage_keypoints`` (1, S, K, 2), what each stage made of it.
+        """The samples with ``pred_instances``.
+
+        They have ``keypoints`` (1, K, 2) in the image's pixels, ``keypoint_scores`` (1, K), all 1, and
+        ``stage_keypoints`` (1, S, K, 2), the result of each stage.
         """
         located = self.locate(inputs, stacked_field(data_samples, 'bboxes', inputs)).cpu().numpy()
         for index, sample in enumerate(data_samples):

@@ -23,8 +23,8 @@ _KINDS = ('weight', 'bias')
 def read_caffemodel(path: str | Path) -> dict[str, torch.Tensor]:
     """The weights in a .caffemodel, as ``<layer>.weight`` and ``<layer>.bias``, float32.
 
-    Blobs of files older than 2015 have four sizes, of which the leading ones of a bias or a slope are 1; they are
-    dropped.
+    Blobs of files older than 2015 have four sizes, of which the leading ones of a bias or a slope are 1;
+    they are dropped.
 
     Raises:
         UserError: when the file is missing, cut short, a prototxt, or anything else.

@@ -87,8 +87,9 @@ def weights_of(checkpoint: object) -> dict:
 def recognise(
     names: Mapping, networks: Sequence[Network], shapes_of: Callable[[Network, int], Shapes]
 ) -> tuple[Network, Naming, int]:
-    """Which network's weights these are, in which naming, and how many stages it has: what most tensors fit, by name
-    and shape, then by name alone.
+    """Which network's weights these are, in which naming, and how many stages it has.
+
+    The best is what most tensors fit, by name and shape, then by name alone.
 
     Args:
         names: the weights by their names; anything that has shapes will do.
