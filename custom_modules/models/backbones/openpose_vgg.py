@@ -10,9 +10,15 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import kaiming_init, normal_init
 from mmpose.registry import MODELS
 from torch import nn
-from torchvision.models import VGG19_Weights, vgg19
+from torchvision.models import VGG19_Weights
+from torchvision.models.vgg import cfgs, make_layers
 
 from ...errors import UserError
+
+
+def _vgg19_features() -> nn.Sequential:
+    """``torchvision.models.vgg19().features``, without first making the 124 million weights of its classifier."""
+    return make_layers(cfgs['E'], batch_norm=False)
 
 
 @MODELS.register_module()
@@ -41,7 +47,7 @@ class OpenPoseVGG(BaseModule):
             self.reduce[1], self.reduce[3] = nn.PReLU(256), nn.PReLU(128)
 
     def _features(self) -> nn.Sequential:
-        return vgg19(weights=None).features[:23]  # conv1_1 to the ReLU of conv4_2
+        return _vgg19_features()[:23]  # conv1_1 to the ReLU of conv4_2
 
     def _reduction(self) -> nn.Sequential:
         return nn.Sequential(
@@ -106,7 +112,7 @@ class PoseMachineVGG(OpenPoseVGG):
         super().__init__(weights, init_cfg=init_cfg)
 
     def _features(self) -> nn.Sequential:
-        layers = vgg19(weights=None).features.named_children()
+        layers = _vgg19_features().named_children()
         # Under torchvision's names, so that its weights fit: conv1_1 to conv5_2 less the fourth pooling.
         return nn.Sequential(OrderedDict((name, layer) for name, layer in layers if int(name) < 32 and name != '27'))
 
