@@ -9,9 +9,9 @@ import torch
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import nn
-from torchvision.ops import Conv2dNormActivation
 
 from ...errors import UserError
+from ..convolution import NormedConv2d
 
 # Output channels, blocks, expansion, kernel and stride of the stages up to stride 32. The original's last stage, 320
 # channels for the classifier, is left out.
@@ -20,9 +20,7 @@ _STAGES = (
 )  # fmt: skip
 _STEM_CHANNELS = 32
 
-_convolution = functools.partial(
-    Conv2dNormActivation, norm_layer=functools.partial(nn.BatchNorm2d, eps=1e-3), activation_layer=nn.ReLU6
-)
+_convolution = functools.partial(NormedConv2d, eps=1e-3, rectifier=nn.ReLU6)
 
 
 @MODELS.register_module()
@@ -123,7 +121,7 @@ class _InvertedResidual(nn.Module):
         self.layers = nn.Sequential(
             *layers,
             _depthwise(hidden, kernel, stride),
-            _convolution(hidden, out_channels, 1, activation_layer=None),
+            _convolution(hidden, out_channels, 1, rectifier=None),
         )
         self.shortcut = stride == 1 and in_channels == out_channels
 

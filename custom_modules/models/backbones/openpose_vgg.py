@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections import OrderedDict
+from collections.abc import Collection
 from urllib.error import URLError
 
 import torch
@@ -10,15 +11,11 @@ from mmengine.model import BaseModule
 from mmengine.model.weight_init import kaiming_init, normal_init
 from mmpose.registry import MODELS
 from torch import nn
-from torchvision.models import VGG19_Weights
-from torchvision.models.vgg import cfgs, make_layers
 
 from ...errors import UserError
 
-
-def _vgg19_features() -> nn.Sequential:
-    """``torchvision.models.vgg19().features``, without first making the 124 million weights of its classifier."""
-    return make_layers(cfgs['E'], batch_norm=False)
+# Channels and number of the convolutions between VGG-19's poolings.
+_VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))
 
 
 @MODELS.register_module()
@@ -47,7 +44,7 @@ class OpenPoseVGG(BaseModule):
             self.reduce[1], self.reduce[3] = nn.PReLU(256), nn.PReLU(128)
 
     def _features(self) -> nn.Sequential:
-        return _vgg19_features()[:23]  # conv1_1 to the ReLU of conv4_2
+        return _vgg19_layers(range(23))  # conv1_1 to the ReLU of conv4_2
 
     def _reduction(self) -> nn.Sequential:
         return nn.Sequential(
@@ -74,6 +71,8 @@ class OpenPoseVGG(BaseModule):
         return (self.reduce(self.features(inputs)),)
 
     def _load(self, weights: str) -> None:
+        from torchvision.models import VGG19_Weights  # a second of imports that prediction does not need
+
         remedy = (
             f'download {VGG19_Weights.IMAGENET1K_V1.url} elsewhere and pass '
             '--cfg-options model.backbone.weights=/path/to/the/file, or train from random weights with '
@@ -112,9 +111,19 @@ class PoseMachineVGG(OpenPoseVGG):
         super().__init__(weights, init_cfg=init_cfg)
 
     def _features(self) -> nn.Sequential:
-        layers = _vgg19_features().named_children()
-        # Under torchvision's names, so that its weights fit: conv1_1 to conv5_2 less the fourth pooling.
-        return nn.Sequential(OrderedDict((name, layer) for name, layer in layers if int(name) < 32 and name != '27'))
+        return _vgg19_layers(set(range(32)) - {27})  # conv1_1 to the ReLU of conv5_2 less the fourth pooling
 
     def _reduction(self) -> nn.Sequential:
         return nn.Sequential(nn.Conv2d(512, 128, 3, padding=1), nn.ReLU(inplace=True))
+
+
+def _vgg19_layers(indices: Collection[int]) -> nn.Sequential:
+    """Those of VGG-19's layers, under torchvision's names, so that its weights fit."""
+    layers: list[nn.Module] = []
+    channels = 3
+    for width, depth in _VGG19:
+        for _ in range(depth):
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(inplace=True)]
+            channels = width
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(OrderedDict((str(index), layer) for index, layer in enumerate(layers) if index in indices))

@@ -4,8 +4,8 @@ import torch
 from mmengine.model.weight_init import normal_init
 from mmpose.registry import MODELS
 from torch import nn
-from torchvision.ops import Conv2dNormActivation
 
+from ..convolution import NormedConv2d
 from ..losses import MaskedL2Loss
 from .part_affinity_head import Maps, PartAffinityHead
 
@@ -16,8 +16,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, dilation: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            Conv2dNormActivation(channels, channels, 3),
-            Conv2dNormActivation(channels, channels, 3, dilation=dilation),
+            NormedConv2d(channels, channels, 3),
+            NormedConv2d(channels, channels, 3, dilation=dilation),
         )
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
@@ -45,7 +45,7 @@ class ResidualStage(nn.Module):
         heatmap_channels: int,
     ) -> None:
         super().__init__()
-        layers = [] if in_channels == channels else [Conv2dNormActivation(in_channels, channels, 1)]
+        layers = [] if in_channels == channels else [NormedConv2d(in_channels, channels, 1)]
         layers.extend(ResidualBlock(channels, dilation) for _ in range(num_blocks))
         self.trunk = nn.Sequential(*layers)
         self.outputs = nn.Conv2d(channels, paf_channels + heatmap_channels, 1)

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import nn
-from torchvision.ops import Conv2dNormActivation
+
+from ..convolution import NormedConv2d
 
 
 @MODELS.register_module()
@@ -27,8 +28,8 @@ class FinestLevelFPN(BaseModule):
         self, in_channels: Sequence[int], out_channels: int, init_cfg: dict = dict(type='Kaiming', layer='Conv2d')
     ) -> None:
         super().__init__(init_cfg)
-        self.laterals = nn.ModuleList(Conv2dNormActivation(channels, out_channels, 1) for channels in in_channels)
-        self.smooth = Conv2dNormActivation(out_channels, out_channels, 3)
+        self.laterals = nn.ModuleList(NormedConv2d(channels, out_channels, 1) for channels in in_channels)
+        self.smooth = NormedConv2d(out_channels, out_channels, 3)
 
     def forward(self, feats: Sequence[torch.Tensor]) -> tuple[torch.Tensor]:
         """Maps (B, C, H, W), (B, C', ceil(H / 2), ceil(W / 2)), ... to a tuple of one (B, out_channels, H, W)."""
