@@ -29,6 +29,25 @@ TRUST_VARIABLE = 'CLASSICPOSE_TRUST_CHECKPOINTS'
 # Printed by onedl-mmdetection, twice, when it is imported without an unrelated product.
 _ONEDL_NOTICE = 'Could not import OneDL. Skipping OneDL datasets.'
 _VISUALIZER = 'mmpose.visualization.opencv_backend_visualizer'
+# By module, what MMPose or MMEngine imports of it. RTMO alone uses mmdet, xtcocotools.coco brings matplotlib, what is
+# about sharded training brings sympy.
+_SELDOM_USED = {
+    'mmdet': (),
+    'mmdet.utils': ('ConfigType', 'reduce_mean'),
+    'scipy.io': ('loadmat',),
+    'scipy.stats': ('truncnorm',),
+    'xtcocotools.coco': ('COCO',),
+    'xtcocotools.cocoeval': ('COCOeval',),
+    'mmengine._strategy.fsdp': ('FSDPStrategy',),
+    'mmengine.model.wrappers.fully_sharded_distributed': ('MMFullyShardedDataParallel',),
+    'mmengine.optim.optimizer.zero_optimizer': ('ZeroRedundancyOptimizer',),
+}
+# By registry, the one of these modules that registers in it.
+_REGISTERED_LATER = {
+    'STRATEGIES': 'mmengine._strategy.fsdp',
+    'MODEL_WRAPPERS': 'mmengine.model.wrappers.fully_sharded_distributed',
+    'OPTIMIZERS': 'mmengine.optim.optimizer.zero_optimizer',
+}
 _USERS = ('mmengine', 'mmcv', 'mmdet', 'mmpose')
 _installed = False
 
@@ -44,7 +63,7 @@ def install() -> None:
         return
     _installed = True
     _stand_in_for_missing_ops()
-    _import_mmpose_without_mmdet()
+    _import_mmpose_without_what_it_seldom_uses()
     _load_checkpoints_as_data_only()
     _draw_circles_with_numbers()
 
@@ -140,34 +159,63 @@ def _stand_in_for_missing_ops() -> None:
     sys.modules[OPS_MODULE] = ops
 
 
-# --- mmdet -----------------------------------------------------------------------------------
+# --- what MMPose seldom uses -----------------------------------------------------------------
 
 
-def _import_mmpose_without_mmdet() -> None:
-    """Import MMPose's models without mmdet, whose import takes as long again.
+def _import_mmpose_without_what_it_seldom_uses() -> None:
+    """Import MMPose's models, and with them its datasets and metrics, in less than half the time.
 
-    Of mmdet they import two names, which only RTMO uses; the one that is a function imports the real one when it is
-    called. The stand-ins exist only while MMPose is imported; whoever imports mmdet later gets the real one.
+    In place of :data:`_SELDOM_USED` stand names that import the real ones when they are used. The stand-ins exist only
+    while MMPose is imported; whoever imports these modules later gets the real ones.
     """
-    if 'mmdet' in sys.modules:
-        return
-    package, utils = types.ModuleType('mmdet'), types.ModuleType('mmdet.utils')
-    package.__path__ = []
-    package.utils = utils
-    utils.ConfigType = dict
-    utils.reduce_mean = _reduce_mean
-    stand_ins = {'mmdet': package, 'mmdet.utils': utils}
+    knows_mmdet = 'mmdet' in sys.modules
+    stand_ins = {name: _stand_in(name, used) for name, used in _SELDOM_USED.items() if name not in sys.modules}
     sys.modules.update(stand_ins)
     try:
         importlib.import_module('mmpose.models')
     finally:
         for name in stand_ins:
             del sys.modules[name]
-    sys.meta_path.insert(0, _AfterImport(('mmdet',), _import_rest_of_mmdet_quietly))
+    import mmengine.registry
+    import mmpose.registry
+
+    for name, module in _REGISTERED_LATER.items():
+        for owner in (mmengine.registry, mmpose.registry):
+            if hasattr(owner, name):
+                getattr(owner, name)._locations.append(module)
+    if not knows_mmdet:
+        sys.meta_path.insert(0, _AfterImport(('mmdet',), _import_rest_of_mmdet_quietly))
 
 
-def _reduce_mean(tensor: Any) -> Any:
-    return importlib.import_module('mmdet.utils').reduce_mean(tensor)
+def _stand_in(name: str, used: Collection[str]) -> types.ModuleType:
+    module = types.ModuleType(name)
+    vars(module).update({each: _Later(name, each) for each in used})
+    return module
+
+
+class _Later:
+    """A function or class of a module that is imported when this is called, inherited or asked for anything."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._name = name
+
+    def _imported(self) -> Any:
+        return getattr(importlib.import_module(self._module), self._name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._imported()(*args, **kwargs)
+
+    def __instancecheck__(self, instance: object) -> bool:
+        return isinstance(instance, self._imported())
+
+    def __mro_entries__(self, bases: tuple) -> tuple[type, ...]:
+        return (self._imported(),)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith('__'):  # what copying, typing and inspecting ask for
+            raise AttributeError(name)
+        return getattr(self._imported(), name)
 
 
 def _import_rest_of_mmdet_quietly() -> None:

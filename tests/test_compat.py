@@ -108,6 +108,40 @@ def test_the_import_leaves_the_real_mmdet_to_who_wants_it():
     assert result.stdout == '3\n3.5.1 4\n', result.stderr
 
 
+def test_the_import_leaves_to_their_users_what_it_seldom_uses():
+    result = run_python(
+        'compat.install()\n'
+        'import sys\n'
+        "for name in ('matplotlib', 'mmdet', 'scipy.stats', 'sympy', 'torch.distributed.fsdp', 'torchvision'):\n"
+        '    assert name not in sys.modules, name\n'
+        'from mmpose.datasets.transforms.common_transforms import truncnorm\n'
+        'from mmpose.evaluation.metrics.coco_metric import COCO\n'
+        'class Indexed(COCO):\n'
+        '    pass\n'
+        'assert len(truncnorm.rvs(-1, 1, size=3)) == 3\n'
+        'assert isinstance(COCO(), COCO) and isinstance(Indexed(), COCO) and not isinstance(3, COCO)\n'
+        'import xtcocotools.coco, scipy.stats\n'
+        'assert isinstance(COCO(), xtcocotools.coco.COCO)\n'
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_sharded_training_is_found_by_name():
+    result = run_python(
+        'compat.install()\n'
+        'import sys\n'
+        "assert 'torch.distributed.fsdp' not in sys.modules\n"
+        'import mmengine.registry as engine, mmpose.registry as pose\n'
+        "for registry, name in ((engine.OPTIMIZERS, 'ZeroRedundancyOptimizer'), (engine.STRATEGIES, 'FSDPStrategy'),\n"
+        "                       (engine.MODEL_WRAPPERS, 'MMFullyShardedDataParallel'),\n"
+        "                       (pose.MODEL_WRAPPERS, 'MMFullyShardedDataParallel')):\n"
+        '    assert registry.get(name).__module__.startswith("mmengine."), name\n'
+        'from mmengine.model import MMFullyShardedDataParallel\n'
+        'assert not isinstance(3, MMFullyShardedDataParallel)\n'
+    )
+    assert result.returncode == 0, result.stderr
+
+
 def test_only_the_notice_is_dropped_from_what_is_printed(capsys):
     notice = 'Skipping what nobody asked for.'
     with pytest.raises(KeyError), compat._stdout_without(notice):

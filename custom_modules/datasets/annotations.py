@@ -14,14 +14,17 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 from mmengine.fileio import exists
 from mmengine.logging import print_log
-from xtcocotools.coco import COCO
 
 from ..errors import UserError, count_and_name
 from ..skeletons import COCO17, COCO23, Skeleton
+
+if TYPE_CHECKING:
+    from xtcocotools.coco import COCO
 
 FARTHEST = 1e5
 """Pixels. No image has a larger side, and pycocotools allocates memory for all that a polygon spans."""
@@ -107,6 +110,8 @@ def _tell_what_is_derived(path: str, derived: tuple[str, ...]) -> None:
 
 def indexed(contents: dict) -> COCO:
     """The COCO API on a file's contents."""
+    from xtcocotools.coco import COCO  # brings matplotlib, which prediction does not need
+
     coco = COCO()
     coco.dataset = contents
     coco.createIndex()

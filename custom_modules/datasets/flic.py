@@ -16,7 +16,6 @@ from collections import defaultdict
 from typing import NamedTuple
 
 import numpy as np
-import scipy.io
 from mmengine.fileio import exists
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -140,6 +139,8 @@ def read_flic(path: str) -> FlicPeople:
     Raises:
         UserError: naming the file, what is wrong with it and the remedy.
     """
+    import scipy.io  # only who reads such a file waits for it
+
     if not exists(path):
         raise UserError(
             f'annotation file {path} does not exist; put FLIC there, point data_root or the environment variable '

@@ -12,7 +12,6 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-import scipy.io
 from mmengine.fileio import exists
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
@@ -126,6 +125,8 @@ def read_lsp(path: str) -> LspPeople:
     Raises:
         UserError: naming the file, what is wrong with it and the remedy.
     """
+    import scipy.io  # only who reads such a file waits for it
+
     if not exists(path):
         raise UserError(
             f'annotation file {path} does not exist; put LSP or LSP Extended there, or point data_root or the '

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
-from xtcocotools.coco import COCO
 
 from ..datasets.annotations import indexed, load_annotation_file
 from ..skeletons import (
@@ -22,6 +22,9 @@ from ..skeletons import (
     get_skeleton,
     skeleton_of,
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from xtcocotools.coco import COCO
 
 
 @METRICS.register_module()

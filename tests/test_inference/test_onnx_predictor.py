@@ -36,6 +36,14 @@ sys.modules.update(dict.fromkeys({UNNEEDED}))
 sys.argv = ['predict.py', *sys.argv[1:]]
 runpy.run_path({str(REPOSITORY / 'tools/predict.py')!r}, run_name='__main__')
 """
+# Of what MMPose, MMEngine and torchvision import, and prediction with PyTorch does not use.
+UNUSED = ('matplotlib', 'mmdet', 'onnx', 'onnxruntime', 'pandas', 'scipy.io', 'scipy.stats', 'sympy', 'torchvision')
+PREDICT_AND_LIST = f"""
+import runpy, sys
+sys.argv = ['predict.py', *sys.argv[1:]]
+runpy.run_path({str(REPOSITORY / 'tools/predict.py')!r}, run_name='__main__')
+print([name for name in {(*UNUSED, 'torch._dynamo', 'torch.distributed.fsdp')} if name in sys.modules])
+"""
 
 
 @pytest.fixture(scope='module')
@@ -137,6 +145,16 @@ def test_no_pytorch_is_needed(lite: Path, tmp_path: Path) -> None:
     assert len(people) == len(expected) == 1
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {'json', 'all.json', 'all.csv', 'drawn', 'maps', 'all.avi'}
+
+
+def test_pytorchs_prediction_leaves_what_it_does_not_use(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, '-c', PREDICT_AND_LIST, 'openpose_lite', PHOTOGRAPH, '--out-dir', tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == '[]\n'
 
 
 def changed(path: Path, folder: Path, **entries: object) -> Path:
