@@ -32,9 +32,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--top', type=int, default=10, metavar='N', help='images with the most keypoints (default: %(default)s)'
     )
-    parser.add_argument('--images', '--pictures', metavar='DIR', help='draw the people of those images into a folder')
+    parser.add_argument('--images', '--pictures', metavar='DIR', help='draw the people of these images into a folder')
     parser.add_argument(
-        '--no-images', '--no-pictures', action='store_true', help='do not open all images to see whether they are whole'
+        '--no-images', '--no-pictures', action='store_true', help='do not open all images to check them'
     )
     parser.add_argument(
         '--cfg-options',

@@ -47,7 +47,7 @@ def parse_args() -> argparse.Namespace:
     )
     output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file an image or frame")
     output.add_argument('--write_coco_json', metavar='FILE', help="all results in one file in COCO's format")
-    output.add_argument('--write_csv', metavar='FILE', help='a table with a row a person')
+    output.add_argument('--write_csv', metavar='FILE', help='a table with one row for each person')
     output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the images')
     output.add_argument('--write_maps', metavar='DIR', help='the heatmaps and fields as numpy arrays (.npz)')
     output.add_argument(
@@ -62,9 +62,7 @@ def parse_args() -> argparse.Namespace:
         default=0,
         help="in the JSON: 0 and 2 the image's pixels, 1 the network's input's, 3 from 0 to 1, 4 from -1 to 1",
     )
-    output.add_argument(
-        '--part_candidates', action='store_true', help='all candidates of every keypoint in the JSON, too'
-    )
+    output.add_argument('--part_candidates', action='store_true', help='in the JSON also all peaks of every keypoint')
     output.add_argument(
         '--render_threshold', type=float, default=0.05, help='lowest score drawn (default: %(default)s)'
     )
@@ -74,19 +72,21 @@ def parse_args() -> argparse.Namespace:
         '--net_resolution', type=_resolution, metavar='WxH', help='fit images into this size; -1x368: any width'
     )
     network.add_argument(
-        '--scale_number', type=_positive, metavar='N', help='sizes to look at (default: as configured)'
+        '--scale_number', type=_positive, metavar='N', help='sizes of the image to average (default: as configured)'
     )
     network.add_argument(
         '--scale_gap', type=float, default=0.25, help='from one size to the next (default: %(default)s)'
     )
-    network.add_argument('--maximize_positives', action='store_true', help='find more people, and more that are none')
-    network.add_argument('--number_people_max', type=_positive, metavar='N', help='keep the best so many of an image')
+    network.add_argument(
+        '--maximize_positives', action='store_true', help='lower thresholds: more people, more false positives'
+    )
+    network.add_argument('--number_people_max', type=_positive, metavar='N', help='keep the best N people of an image')
     network.add_argument(
         '--boxes',
         default=None,
         metavar=f'{_WHOLE}|{_DETECTOR}|FILE|MODEL',
-        help='where single people are: in the full image (default), found by a torchvision detector, in a JSON file, '
-        'or found by a bottom-up network of this name, for upper bodies',
+        help='boxes for single-person networks: the full image (default), a torchvision detector, a JSON file, '
+        'or the name of a bottom-up network (upper bodies)',
     )
     network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
     network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
@@ -97,7 +97,7 @@ def parse_args() -> argparse.Namespace:
 
     others = parser.add_argument_group('hands and faces')
     for part, plural in (('hand', 'hands'), ('face', 'faces')):
-        others.add_argument(f'--{part}', action='store_true', help=f'find the {plural} of everybody, too')
+        others.add_argument(f'--{part}', action='store_true', help=f'also find the {plural} of all people')
         others.add_argument(
             f'--{part}_model',
             nargs=2,
@@ -108,7 +108,7 @@ def parse_args() -> argparse.Namespace:
     video = parser.add_argument_group('videos and folders')
     video.add_argument('--frame_first', type=int, default=0, metavar='N', help='from this frame on, counted from 0')
     video.add_argument('--frame_last', type=int, metavar='N', help='to this frame')
-    video.add_argument('--frame_step', type=_positive, default=1, metavar='N', help='every so many frames')
+    video.add_argument('--frame_step', type=_positive, default=1, metavar='N', help='every N-th frame')
     video.add_argument('--tracking', action='store_true', help='people keep their ids from frame to frame')
     video.add_argument('--smoothing', action='store_true', help='filter the keypoints over time; includes --tracking')
 

@@ -23,7 +23,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--show-maps',
         action='store_true',
-        help='with --show-dir: draw what the network puts out, too',
+        help='with --show-dir: also draw the heatmaps and fields',
     )
     parser.add_argument(
         '--cfg-options',

@@ -22,7 +22,7 @@ def parse_args() -> argparse.Namespace:
         nargs='?',
         const='auto',
         metavar='CHECKPOINT',
-        help='go on from this checkpoint, or without a value from the latest one in the work dir',
+        help='continue from this checkpoint, or without a value from the latest one in the work dir',
     )
     parser.add_argument('--amp', action='store_true', help='mixed precision: faster, in less memory')
     parser.add_argument('--no-validate', action='store_true', help='do not validate during training')
