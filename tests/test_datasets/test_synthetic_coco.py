@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import itertools
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from generate_data_tool import generate_data
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
-from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.synthetic.coco import (
     UNANNOTATED_SHARE,
@@ -39,7 +37,6 @@ from custom_modules.datasets.synthetic.poses import JOINTS, sample_pose
 from custom_modules.errors import UserError
 from custom_modules.skeletons import COCO17
 
-TOOL = REPOSITORY / 'tools/generate_data.py'
 SIZE = (144, 112)
 NOSE, LEFT_EYE, RIGHT_EYE = (COCO17.keypoints.index(n) for n in ('nose', 'left_eye', 'right_eye'))
 LEFT_SHOULDER, RIGHT_SHOULDER = (COCO17.keypoints.index(n) for n in ('left_shoulder', 'right_shoulder'))
@@ -342,13 +339,8 @@ def test_other_files_are_not_touched(tmp_path):
     assert contents(tmp_path) == before
 
 
-def run_tool(monkeypatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, 'argv', ['generate_data.py', *arguments])
-    runpy.run_path(str(TOOL), run_name='__main__')
-
-
 def test_the_command_writes_data_and_says_how_fast(tmp_path, monkeypatch, capsys):
-    run_tool(monkeypatch, str(tmp_path / 'x'), '--train', '3', '--val', '1', '--size', '64', '48')
+    generate_data(monkeypatch, str(tmp_path / 'x'), '--train', '3', '--val', '1', '--size', '64', '48')
     assert 'images/s' in capsys.readouterr().out
     coco = COCO(str(tmp_path / 'x/annotations/person_keypoints_train2017.json'))
     assert [(image['width'], image['height']) for image in coco.imgs.values()] == [(64, 48)] * 3
@@ -372,7 +364,7 @@ def test_the_command_explains_mistakes_in_one_line(tmp_path, monkeypatch, capsys
     for name in ('file', 'foreign/notes.txt'):
         Path(name).write_text('mine')
     with pytest.raises(SystemExit) as stopped:
-        run_tool(monkeypatch, *arguments)
+        generate_data(monkeypatch, *arguments)
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import runpy
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import scipy.io
-from shipped_configs import REPOSITORY
+from generate_data_tool import generate_data
 
 from custom_modules.datasets.flic import COORDS_COLUMNS, FlicPeople, person_box, read_flic
 from custom_modules.datasets.synthetic.coco import generate_coco
@@ -16,7 +14,6 @@ from custom_modules.datasets.synthetic.flic import TWO_PEOPLE_SHARE, draw_still,
 from custom_modules.errors import UserError
 from custom_modules.skeletons import FLIC10, seen_from_behind
 
-TOOL = REPOSITORY / 'tools/generate_data.py'
 SIZE = (120, 80)
 
 
@@ -201,13 +198,8 @@ def test_other_files_are_not_touched(tmp_path: Path) -> None:
     assert contents(tmp_path) == before
 
 
-def run_tool(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
-    monkeypatch.setattr(sys, 'argv', ['generate_data.py', *arguments])
-    runpy.run_path(str(TOOL), run_name='__main__')
-
-
 def test_the_command_writes_flic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    run_tool(monkeypatch, str(tmp_path / 'x'), '--format', 'flic', '--train', '3', '--val', '2')
+    generate_data(monkeypatch, str(tmp_path / 'x'), '--format', 'flic', '--train', '3', '--val', '2')
     assert 'images/s' in capsys.readouterr().out
     people = read_flic(str(tmp_path / 'x/examples.mat'))
     assert (people.istrain.sum(), people.istest.sum()) == (3, 2)
@@ -220,7 +212,7 @@ def test_the_command_writes_flic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 )
 def test_the_command_explains_mistakes_in_one_line(tmp_path, monkeypatch, capsys, arguments, message) -> None:
     with pytest.raises(SystemExit) as stopped:
-        run_tool(monkeypatch, str(tmp_path / 'x'), '--format', 'flic', *arguments)
+        generate_data(monkeypatch, str(tmp_path / 'x'), '--format', 'flic', *arguments)
     assert stopped.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
