@@ -24,7 +24,7 @@ from ..engine.checkpoints import load_weights
 from ..errors import UserError, make_folder
 from ..files import write_whole
 from ..models import DeepPoseCascade
-from ..models.pose_estimators.deeppose import CascadeStage
+from ..models.pose_estimators.cascade_stage import CascadeStage
 from ..runtime.description import KEY, Description
 from ..runtime.session import open_session
 from .describe import describe
