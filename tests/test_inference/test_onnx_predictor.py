@@ -186,6 +186,7 @@ def changed(path: Path, folder: Path, **entries: object) -> Path:
             'another skeleton .*two with 2 keypoints',
         ),
         (dict(kind='cascade'), 'puts out'),
+        (dict(kind='single-person', decoder=dict(codec='UDPHeatmap')), 'trained with UDPHeatmap .*give the config'),
     ],
 )  # fmt: skip
 def test_files_that_cannot_be_used(lite: Path, tmp_path: Path, entries: dict, message: str) -> None:
