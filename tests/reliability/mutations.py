@@ -172,10 +172,10 @@ def networks(folder: Path, chance: random.Random) -> Command:
     model = onnx.load(path)
     for _ in range(chance.choice([1, 1, 3])):
         match chance.randrange(5):
-            case 0:
+            case 0 if model.metadata_props:
                 told = chance.choice(model.metadata_props)
                 told.value = chance.choice(['', 'x', '[]', 'null', '-1', '1e999', '[[1]]', '{"a": 1}', '0' * 1000])
-            case 1:
+            case 1 if model.metadata_props:
                 told = chance.choice(model.metadata_props)
                 model.metadata_props.remove(told)
             case 2:
