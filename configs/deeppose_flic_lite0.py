@@ -31,7 +31,7 @@ def stage(size: int, **settings) -> dict:
             decoder=codec,
         ),
         scale=(0.8, 1.25),
-        rotation=20.0,
+        rotation=30.0,
         **settings,
     )
 
@@ -39,7 +39,7 @@ def stage(size: int, **settings) -> dict:
 model = dict(
     type=DeepPoseCascade,
     data_preprocessor=data_preprocessor,
-    stages=[stage(160, shift=0.05), stage(96, side=1.5), stage(96, side=1.0)],
+    stages=[stage(224, shift=0.05), stage(128, side=1.5), stage(128, side=1.0)],
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
     test_cfg=dict(flip_test=True),

@@ -14,9 +14,11 @@ for loader, split in ((train_dataloader, 'train'), (val_dataloader, 'val'), (tes
 del loader, split
 
 model.update(skeleton=LSP14)
-for stage in model.stages:
-    stage.head.update(out_channels=14)
-del stage
+for stage, size in zip(model.stages, (160, 96, 96), strict=True):
+    stage.update(input_size=size, rotation=20.0)
+    stage.head.update(out_channels=14, input_size=(size, size), in_featuremap_size=(size // 16, size // 16))
+    stage.head.decoder.update(input_size=(size, size), sigma=size / 32)
+del stage, size
 val_evaluator = [dict(type=PDJ, skeleton=LSP14), dict(type=PCP, skeleton=LSP14)]
 for metric in test_evaluator:
     metric.update(skeleton=LSP14)
