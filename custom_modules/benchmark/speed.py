@@ -214,7 +214,7 @@ def measure_step(cfg: Config, repeats: int) -> Rows:
     Steps follow each other as in training, five of them before the device is waited for.
     """
     LazyMessageHub.get_instance(name='benchmark')
-    torch.backends.cudnn.benchmark = cfg.env_cfg.get('cudnn_benchmark', False)
+    torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)
     cfg.train_dataloader.pin_memory = torch.cuda.is_available()
     with explained_config_errors(cfg):
         batch = next(iter(build_loader(cfg.train_dataloader)))
