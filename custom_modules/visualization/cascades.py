@@ -57,17 +57,17 @@ def gather(samples: Sequence[dict]) -> tuple[np.ndarray, np.ndarray]:
     return stages.transpose(1, 0, 2, 3).astype(np.float64), np.where(visible[..., None] > 0, truth, np.nan)
 
 
-def skeleton_of(samples: Sequence[dict]) -> Skeleton:
+def _body_model(samples: Sequence[dict]) -> Skeleton:
     """FLIC's or LSP's, by the number of keypoints.
 
     Raises:
         UserError: when they are neither's.
     """
     count = np.asarray(samples[0]['gt_instances']['keypoints']).shape[1]
-    for skeleton in (FLIC10, LSP14):
-        if len(skeleton.keypoints) == count:
-            return skeleton
-    raise UserError(f"predictions of {count} keypoints: only FLIC's {len(FLIC10.keypoints)} and LSP's 14 can be drawn")
+    known = {len(skeleton.keypoints): skeleton for skeleton in (FLIC10, LSP14)}
+    if count not in known:
+        raise UserError(f"predictions of {count} keypoints: only FLIC's 10 and LSP's 14 can be drawn")
+    return known[count]
 
 
 def exchanged_sides(samples: Sequence[dict]) -> np.ndarray:
@@ -77,7 +77,7 @@ def exchanged_sides(samples: Sequence[dict]) -> np.ndarray:
     exchanged, less than half as far.
     """
     stages, truth = gather(samples)
-    skeleton = skeleton_of(samples)
+    skeleton = _body_model(samples)
     flipped = list(skeleton.flip_indices)
     sided = np.array(flipped) != np.arange(len(flipped))
     own, other = (
@@ -90,7 +90,7 @@ def exchanged_sides(samples: Sequence[dict]) -> np.ndarray:
 def draw_best_to_worst(samples: Sequence[dict], count: int = 16) -> np.ndarray:
     """A sheet of ``count`` people evenly spread from the best to the worst: truth, prediction, the mean error."""
     stages, truth = gather(samples)
-    skeleton = skeleton_of(samples)
+    skeleton = _body_model(samples)
     errors = np.nanmean(np.linalg.norm(stages[-1] - truth, axis=-1), axis=1)
     order = np.argsort(errors)
     chosen = order[np.linspace(0, len(order) - 1, min(count, len(order))).round().astype(int)]
@@ -108,7 +108,7 @@ def draw_best_to_worst(samples: Sequence[dict], count: int = 16) -> np.ndarray:
 def draw_movements(samples: Sequence[dict], count: int = 12) -> np.ndarray:
     """A sheet of the people whom the later stages moved most: every joint's way from stage to stage, truth as rings."""
     stages, truth = gather(samples)
-    moved = np.linalg.norm(stages[-1] - stages[0], axis=-1).mean(axis=1) / torso_diameters(truth, skeleton_of(samples))
+    moved = np.linalg.norm(stages[-1] - stages[0], axis=-1).mean(axis=1) / torso_diameters(truth, _body_model(samples))
     tiles = []
     for index in np.argsort(-np.nan_to_num(moved))[:count]:
         image, region = _person(samples[index], stages[:, index].reshape(-1, 2), truth[index])
@@ -132,7 +132,7 @@ def plot_curves(samples: Sequence[dict], path: str | Path) -> None:
     from matplotlib import pyplot
 
     stages, truth = gather(samples)
-    skeleton = skeleton_of(samples)
+    skeleton = _body_model(samples)
     curves = [pdj(stage, truth, torso_diameters(truth, skeleton), _CURVE) for stage in stages]
     kinds: dict[str, list[int]] = {}
     for index, name in enumerate(skeleton.keypoints):
