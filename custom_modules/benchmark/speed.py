@@ -179,7 +179,6 @@ def measure_batches(cfg: Config, batches: int, workers: int) -> Rows:
             collate_fn=collate,
             num_workers=workers,
             persistent_workers=False,
-            pin_memory=torch.cuda.is_available(),
         )
         with explained_config_errors(cfg):
             iterator = _endless(build_loader(loader))
@@ -215,7 +214,6 @@ def measure_step(cfg: Config, repeats: int) -> Rows:
     """
     LazyMessageHub.get_instance(name='benchmark')
     torch.backends.cudnn.benchmark = cfg.get('env_cfg', {}).get('cudnn_benchmark', False)
-    cfg.train_dataloader.pin_memory = torch.cuda.is_available()
     with explained_config_errors(cfg):
         batch = next(iter(build_loader(cfg.train_dataloader)))
         model = _on_device(cfg)

@@ -57,11 +57,7 @@ class PoseRunner(Runner):
 
     def build_dataloader(self, dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
         """As Runner's, also without worker processes, and a transform that fails says which it is."""
-        settings = dataloader
-        if isinstance(settings, dict) and torch.cuda.is_available():
-            # From page-locked memory a GPU copies while the program goes on.
-            settings.setdefault('pin_memory', True)
-        loader = build_loader(settings, *args, **kwargs)
+        loader = build_loader(dataloader, *args, **kwargs)
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
         if name:
@@ -119,7 +115,10 @@ class PoseRunner(Runner):
 
 
 def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -> DataLoader:
-    """MMEngine's ``Runner.build_dataloader``, also without worker processes."""
+    """MMEngine's ``Runner.build_dataloader``, also without worker processes, and made for a GPU where there is one."""
+    if isinstance(settings, dict) and torch.cuda.is_available():
+        # From page-locked memory a GPU copies while the program goes on.
+        settings.setdefault('pin_memory', True)
     if isinstance(settings, dict) and not settings.get('num_workers'):
         settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
     return Runner.build_dataloader(settings, *args, **kwargs)
