@@ -20,11 +20,17 @@ def record_for_training(model: nn.Module) -> None:
     are.
 
     Raises:
-        UserError: without a GPU.
+        UserError: without a GPU, or for a model that has none of these parts, a cascade for example.
     """
     if not torch.cuda.is_available():
         raise UserError('cuda_graphs=True needs a GPU: leave it out')
-    for part in _parts(unwrapped(model)):
+    network = unwrapped(model)
+    parts = list(_parts(network))
+    if not parts:
+        raise UserError(
+            f'cuda_graphs=True: {type(network).__name__} has no backbone, neck or head stages to record: leave it out'
+        )
+    for part in parts:
         part.forward = _Recorded(part)
 
 

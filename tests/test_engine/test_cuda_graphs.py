@@ -61,3 +61,9 @@ def test_graphs_are_for_training_at_the_first_size(monkeypatch: pytest.MonkeyPat
 def test_without_a_gpu_the_option_is_refused() -> None:
     with pytest.raises(UserError, match='cuda_graphs=True needs a GPU'):
         record_for_training(Model())
+
+
+def test_a_model_without_such_parts_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    with pytest.raises(UserError, match='cuda_graphs=True: Linear has no backbone'):
+        record_for_training(nn.Linear(1, 1))
