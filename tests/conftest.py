@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,8 @@ from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.flic import generate_flic
 from custom_modules.skeletons import LSP14, OPENPOSE18
 
+REAL_DATA = REPOSITORY / os.environ.get('CLASSICPOSE_DATA', 'data')
+
 if 'PYTEST_XDIST_WORKER' in os.environ:
     # Threads of several processes wait for each other; the tools that tests run obey the variable.
     os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -28,6 +31,14 @@ if 'PYTEST_XDIST_WORKER' in os.environ:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Command lines first: theirs are the longest files, and a long one at the end would keep one process waiting."""
     items.sort(key=lambda item: item.path.parent.name != 'test_tools')
+
+
+@pytest.fixture(scope='session', autouse=True)
+def own_data() -> Iterator[None]:
+    """Only tests that ask for genuine data see it: a tool that a test runs looks into the test's own folder."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv('CLASSICPOSE_DATA', raising=False)
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +112,7 @@ def real_prototxt() -> Path:
 
 
 def _real_data(name: str, *files: str) -> Path:
-    root = REPOSITORY / os.environ.get('CLASSICPOSE_DATA', 'data') / name
+    root = REAL_DATA / name
     if not all((root / file).is_file() for file in files):
         pytest.skip(f'needs the genuine {", ".join(files)} in data/{name}')
     return root
