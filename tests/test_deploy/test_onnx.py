@@ -111,7 +111,12 @@ def save(config: Config, folder: Path) -> Path:
     """A checkpoint of random weights."""
     torch.manual_seed(0)
     checkpoint = folder / 'random.pth'
-    torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), checkpoint)
+    model = MODELS.build(config.model)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            # With PyTorch's own beginning a deep network's maps are flat, and rounding decides where a maximum is.
+            nn.init.kaiming_normal_(module.weight, nonlinearity='relu')
+    torch.save(dict(state_dict=model.state_dict()), checkpoint)
     return checkpoint
 
 
