@@ -132,11 +132,12 @@ def _stacked(name: str, tensors: Sequence[torch.Tensor], padded: bool = False) -
     count = max(len(tensor) for tensor in tensors) if padded else len(first)
     size = (len(tensors), count, *first.shape[1:])
     if torch.utils.data.get_worker_info() is None:
-        batch = first.new_zeros(size)
+        batch = first.new_empty(size)
     else:
         # In shared memory from the start, or it would be copied there.
         storage = first.untyped_storage()._new_shared(int(np.prod(size)) * first.element_size(), device='cpu')
-        batch = torch.empty(0, dtype=first.dtype).set_(storage, 0, size).zero_()
+        batch = torch.empty(0, dtype=first.dtype).set_(storage, 0, size)
     for place, tensor in zip(batch, tensors, strict=True):
         place[: len(tensor)] = tensor
+        place[len(tensor) :] = 0
     return batch
