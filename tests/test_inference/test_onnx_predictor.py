@@ -117,6 +117,7 @@ def test_single_people_are_pytorchs(
         config.test_dataloader.dataset.pipeline[-2].input_size = (64, 64)
     if name == 'deeppose':
         del config.model.stages[2:]
+        config.model.test_cfg.scales = (0.9, 1.0, 1.1)
     torch.manual_seed(0)
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'random.pth')
     monkeypatch.setattr('custom_modules.inference.trained.load_config', lambda *_: config)

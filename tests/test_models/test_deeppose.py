@@ -132,12 +132,41 @@ def test_batched_equals_single() -> None:
 
 
 def test_a_mirrored_image_gives_mirrored_people_with_flip_test() -> None:
-    model = cascade(test_cfg=dict(flip_test=True)).eval()
+    model = cascade(test_cfg=dict(flip_test=True, scales=(0.8, 1.0, 1.2))).eval()
     inputs, boxes = inputs_and_boxes()
     boxes = boxes - 0.5  # a box whose mirror image is itself
     located, mirrored = model.locate(inputs, boxes), model.locate(inputs.flip(-1), boxes)
     expected = located[:, :, FLIP] * torch.tensor([-1.0, 1.0]) + torch.tensor([99.0, 0.0])
     torch.testing.assert_close(mirrored, expected, atol=1e-2, rtol=0)
+
+
+def test_of_several_scales_the_median_counts() -> None:
+    """One scale in three leads astray; the others agree, and their order does not matter."""
+
+    def located(scales: tuple[float, ...]) -> torch.Tensor:
+        model = cascade(test_cfg=dict(scales=scales)).eval()
+        look = model._look
+
+        def led_astray(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+            found = look(stage, inputs, center, side)
+            return found + 1000.0 * (side.flatten()[0] > 115)
+
+        model._look = led_astray
+        return model.locate(inputs, boxes, stages=1)[0]
+
+    inputs, boxes = inputs_and_boxes()
+    alone = [located((scale,)) for scale in (0.9, 1.1, 1.2)]
+    expected = torch.maximum(*alone[:2])  # the third is beyond both
+    assert (alone[2] - expected).min() > 900
+    torch.testing.assert_close(located((0.9, 1.1, 1.2)), expected)
+    torch.testing.assert_close(located((1.2, 0.9, 1.1)), expected)
+    torch.testing.assert_close(located((0.9, 1.1)), (alone[0] + alone[1]) / 2)
+
+
+@pytest.mark.parametrize('scales', [(), (0.0,), (1.0, -1.0), ('a',), 1.0, (float('nan'),)])
+def test_scales_that_are_none(scales: object) -> None:
+    with pytest.raises(UserError, match='scales must be one or more positive numbers'):
+        cascade(test_cfg=dict(scales=scales))
 
 
 def test_a_torso_of_no_length_leaves_a_crop() -> None:

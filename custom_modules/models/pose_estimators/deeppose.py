@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,7 +45,8 @@ class DeepPoseCascade(BaseModel):
         skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
         mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
         data_preprocessor: stacks images, BGR, 0 to 255.
-        test_cfg: ``flip_test`` also looks at mirrored crops.
+        test_cfg: ``flip_test`` also looks at mirrored crops. ``scales`` are factors of the crops' sides, (1.0,) by
+            default; the median of what is found at each of them counts.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class DeepPoseCascade(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.skeleton = get_skeleton(skeleton)
         self.test_cfg = test_cfg or {}
+        self._scales = _checked_scales(self.test_cfg.get('scales', (1.0,)))
         self.stages = ModuleList(CascadeStage(**stage) for stage in stages)
         self.stages[:-1].requires_grad_(False)
         self.to(memory_format=torch.channels_last)
@@ -213,17 +216,22 @@ class DeepPoseCascade(BaseModel):
             else:
                 center = positions[-1]
                 side = (stage.side * self._diameter(center, boxes))[:, None].expand(center.shape[:2])
-            views = [self._look(stage, inputs, center, side, mirrored=False)]
-            if self.test_cfg.get('flip_test', False):
-                views.append(self._look(stage, inputs, center, side, mirrored=True))
-            found = torch.stack(views).mean(dim=0)
+            found = _median([self._look(stage, inputs, center, scale * side) for scale in self._scales])
             positions.append(positions[-1] + trust[:, None] * (found - positions[-1]) if positions else found)
         return torch.stack(positions)
 
     def _look(
+        self, stage: CascadeStage, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor
+    ) -> torch.Tensor:
+        """(B, K, 2) in the images' pixels, from crops around (B, 1 or K, 2), and their mirror images if asked."""
+        found = self._look_once(stage, inputs, center, side, mirrored=False)
+        if self.test_cfg.get('flip_test', False):
+            found = (found + self._look_once(stage, inputs, center, side, mirrored=True)) / 2
+        return found
+
+    def _look_once(
         self, stage: CascadeStage, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool
     ) -> torch.Tensor:
-        """(B, K, 2) in the images' pixels, from crops around (B, 1 or K, 2)."""
         crops = square_crops(center, side, mirrored=torch.full_like(side, mirrored, dtype=torch.bool))
         located = stage.locate(self._cut(crops, inputs, stage)).unflatten(0, side.shape)
         if mirrored:
@@ -258,6 +266,21 @@ def _augmented(stage: CascadeStage, center: torch.Tensor, side: torch.Tensor) ->
     side = side * uniform(*stage.scale)
     center = center + side[..., None] * uniform(-stage.shift, stage.shift, 2)
     return square_crops(center, side, uniform(-stage.rotation, stage.rotation), mirrored), mirrored
+
+
+def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
+    scales = tuple(scales) if isinstance(scales, Sequence) and not isinstance(scales, str) else ()
+    if not scales or not all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in scales):
+        raise UserError('test_cfg.scales must be one or more positive numbers, for example 0.9,1.0,1.1')
+    return scales
+
+
+def _median(views: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Of each coordinate; of an even number of views the mean of the two in the middle."""
+    if len(views) == 1:
+        return views[0]
+    ordered = torch.stack(list(views)).sort(dim=0).values
+    return (ordered[(len(views) - 1) // 2] + ordered[len(views) // 2]) / 2
 
 
 def _center_and_side(boxes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
