@@ -45,8 +45,8 @@ class DeepPoseCascade(BaseModel):
         skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
         mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
         data_preprocessor: stacks images, BGR, 0 to 255.
-        test_cfg: ``flip_test`` also looks at mirrored crops. ``scales`` are factors of the crops' sides, (1.0,) by
-            default; the median of what is found at each of them counts.
+        test_cfg: ``flip_test`` also looks at mirrored crops. ``scales`` are factors of the box's side, (1.0,) by
+            default: the first stage looks at each of them, and the median of what it finds counts.
     """
 
     def __init__(
@@ -216,7 +216,8 @@ class DeepPoseCascade(BaseModel):
             else:
                 center = positions[-1]
                 side = (stage.side * self._diameter(center, boxes))[:, None].expand(center.shape[:2])
-            found = _median([self._look(stage, inputs, center, scale * side) for scale in self._scales])
+            scales = self._scales if stage.side is None else (1.0,)
+            found = _median([self._look(stage, inputs, center, scale * side) for scale in scales])
             positions.append(positions[-1] + trust[:, None] * (found - positions[-1]) if positions else found)
         return torch.stack(positions)
 
