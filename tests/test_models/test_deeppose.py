@@ -163,6 +163,25 @@ def test_of_several_scales_the_median_counts() -> None:
     torch.testing.assert_close(located((0.9, 1.1)), (alone[0] + alone[1]) / 2)
 
 
+def test_only_the_first_stage_looks_at_several_scales() -> None:
+    model = cascade(test_cfg=dict(scales=(0.9, 1.0, 1.1))).eval()
+    sides = {0: [], 1: [], 2: []}
+    look = model._look
+
+    def note(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+        number = next(index for index, own in enumerate(model.stages) if own is stage)
+        sides[number].append(float(side.flatten()[0]))
+        return look(stage, inputs, center, side)
+
+    model._look = note
+    first, second, _ = model.locate(*inputs_and_boxes())
+    assert sides[0] == pytest.approx([90, 100, 110])
+    for number, before in ((1, first), (2, second)):
+        left, right = model.torso
+        torso = float((before[0, left] - before[0, right]).norm())
+        assert sides[number] == pytest.approx([model.stages[number].side * max(torso, 10.0)])
+
+
 @pytest.mark.parametrize('scales', [(), (0.0,), (1.0, -1.0), ('a',), 1.0, (float('nan'),)])
 def test_scales_that_are_none(scales: object) -> None:
     with pytest.raises(UserError, match='scales must be one or more positive numbers'):
