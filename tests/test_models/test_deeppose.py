@@ -182,10 +182,17 @@ def test_only_the_first_stage_looks_at_several_scales() -> None:
         assert sides[number] == pytest.approx([model.stages[number].side * max(torso, 10.0)])
 
 
-@pytest.mark.parametrize('scales', [(), (0.0,), (1.0, -1.0), ('a',), 1.0, (float('nan'),)])
+@pytest.mark.parametrize('scales', [(), (0.0,), (1.0, -1.0), ('a',), 'a', None, 0.0, (float('nan'),)])
 def test_scales_that_are_none(scales: object) -> None:
     with pytest.raises(UserError, match='scales must be one or more positive numbers'):
         cascade(test_cfg=dict(scales=scales))
+
+
+def test_a_single_scale_needs_no_brackets() -> None:
+    model = cascade(test_cfg=dict(scales=0.9)).eval()
+    bracketed = cascade(test_cfg=dict(scales=(0.9,))).eval()
+    seen = inputs_and_boxes()
+    torch.testing.assert_close(model.locate(*seen), bracketed.locate(*seen))
 
 
 def test_a_torso_of_no_length_leaves_a_crop() -> None:

@@ -269,8 +269,8 @@ def _augmented(stage: CascadeStage, center: torch.Tensor, side: torch.Tensor) ->
     return square_crops(center, side, uniform(-stage.rotation, stage.rotation), mirrored), mirrored
 
 
-def _checked_scales(scales: Sequence[float]) -> tuple[float, ...]:
-    scales = tuple(scales) if isinstance(scales, Sequence) and not isinstance(scales, str) else ()
+def _checked_scales(scales: Sequence[float] | float) -> tuple[float, ...]:
+    scales = tuple(scales) if isinstance(scales, list | tuple) else (scales,)
     if not scales or not all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in scales):
         raise UserError('test_cfg.scales must be one or more positive numbers, for example 0.9,1.0,1.1')
     return scales
