@@ -18,6 +18,7 @@ from ..codecs import PartAffinityField, PoseMachineHeatmap
 from ..configuration.skeleton import find_skeleton
 from ..datasets.transforms import LoadIntactImage, MirrorLeftHand, ResizeToHeight
 from ..models import DeepPoseCascade, OpenPoseEstimator
+from ..models.pose_estimators.scales import scales_in
 from ..runtime.description import BOTTOM_UP, CASCADE, SINGLE_PERSON, Description
 
 # Steps of a test pipeline that do not change what is seen of the image; hands are mirrored by who finds them.
@@ -36,7 +37,7 @@ def describe(model: nn.Module, cfg: Config) -> Description:
     else:
         decoder = _decoder(model.head.decoder)
     if kind == BOTTOM_UP:
-        test.update(scales=[float(scale) for scale in test_cfg.get('scales', (1.0,))])
+        test.update(scales=[float(scale) for scale in scales_in(test_cfg)])
     elif kind == SINGLE_PERSON:
         regresses = decoder['codec'] == RegressionLabel.__name__
         test.update(shift=bool(test_cfg.get('shift_coords', True) if regresses else test_cfg.get('shift_heatmap')))

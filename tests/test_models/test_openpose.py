@@ -193,6 +193,12 @@ def test_averaged_maps_stay_where_they_belong(test_cfg: dict) -> None:
     assert np.linalg.norm(found - people, axis=-1).mean() < 0.5
 
 
+@pytest.mark.parametrize('scales', [(), (1.0, -1.0), (0.9, 'x'), 'big', 0])
+def test_scales_that_are_none(scales: object) -> None:
+    with pytest.raises(UserError, match='scales must be one or more positive numbers'):
+        tiny_model(scales=scales)
+
+
 def test_a_mirrored_image_gives_mirrored_maps_under_flip_test() -> None:
     torch.manual_seed(0)
     model = tiny_model(flip_test=True).eval()

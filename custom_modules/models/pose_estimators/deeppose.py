@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +13,7 @@ from ...errors import UserError
 from ...skeletons import FLIC10, Skeleton, get_skeleton
 from .cascade_stage import CascadeStage
 from .crops import Crops, square_crops
+from .scales import scales_in
 
 # How far a stage is believed, and the error, in torso diameters, from which on a joint is simply wrong.
 _TRUSTS = torch.linspace(0, 1, 21)
@@ -62,7 +62,7 @@ class DeepPoseCascade(BaseModel):
         super().__init__(data_preprocessor, init_cfg)
         self.skeleton = get_skeleton(skeleton)
         self.test_cfg = test_cfg or {}
-        self._scales = _checked_scales(self.test_cfg.get('scales', (1.0,)))
+        scales_in(self.test_cfg)  # a mistake is told before the first image
         self.stages = ModuleList(CascadeStage(**stage) for stage in stages)
         self.stages[:-1].requires_grad_(False)
         self.to(memory_format=torch.channels_last)
@@ -213,11 +213,11 @@ class DeepPoseCascade(BaseModel):
         for stage, trust in zip(self.stages[:stages], self.trust, strict=False):
             if stage.side is None:
                 center, side = (values[:, None] for values in _center_and_side(boxes))
+                sides = [scale * side for scale in scales_in(self.test_cfg)]
             else:
                 center = positions[-1]
-                side = (stage.side * self._diameter(center, boxes))[:, None].expand(center.shape[:2])
-            scales = self._scales if stage.side is None else (1.0,)
-            found = _median([self._look(stage, inputs, center, scale * side) for scale in scales])
+                sides = [(stage.side * self._diameter(center, boxes))[:, None].expand(center.shape[:2])]
+            found = _median([self._look(stage, inputs, center, side) for side in sides])
             positions.append(positions[-1] + trust[:, None] * (found - positions[-1]) if positions else found)
         return torch.stack(positions)
 
@@ -267,13 +267,6 @@ def _augmented(stage: CascadeStage, center: torch.Tensor, side: torch.Tensor) ->
     side = side * uniform(*stage.scale)
     center = center + side[..., None] * uniform(-stage.shift, stage.shift, 2)
     return square_crops(center, side, uniform(-stage.rotation, stage.rotation), mirrored), mirrored
-
-
-def _checked_scales(scales: Sequence[float] | float) -> tuple[float, ...]:
-    scales = tuple(scales) if isinstance(scales, list | tuple) else (scales,)
-    if not scales or not all(isinstance(scale, int | float) and 0 < scale < math.inf for scale in scales):
-        raise UserError('test_cfg.scales must be one or more positive numbers, for example 0.9,1.0,1.1')
-    return scales
 
 
 def _median(views: Sequence[torch.Tensor]) -> torch.Tensor:

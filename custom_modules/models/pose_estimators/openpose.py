@@ -11,6 +11,7 @@ from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList, PixelDataList, SampleList
 
 from ...paf import flip_maps
+from .scales import scales_in
 
 
 @MODELS.register_module()
@@ -27,6 +28,7 @@ class OpenPoseEstimator(BottomupPoseEstimator):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        scales_in(self.test_cfg)  # a mistake is told before the first image
         # Convolutions follow their weights' layout; this one is faster on CPUs and under mixed precision.
         self.to(memory_format=torch.channels_last)
 
@@ -63,7 +65,7 @@ class OpenPoseEstimator(BottomupPoseEstimator):
     def _views(self, inputs: torch.Tensor) -> Iterable[tuple[torch.Tensor, torch.Tensor]]:
         stride = int(self.head.decoder.stride)
         grid = inputs.shape[-2] // stride, inputs.shape[-1] // stride
-        for scale in self.test_cfg.get('scales', (1.0,)):
+        for scale in scales_in(self.test_cfg):
             scaled = _scale_inputs(inputs, scale, stride)
             pafs, heatmaps = self.head(self.extract_feat(scaled))[-1]
             yield tuple(_resample(maps, scale, grid) for maps in (heatmaps, pafs))
