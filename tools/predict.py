@@ -86,7 +86,7 @@ def parse_args() -> argparse.Namespace:
         default=None,
         metavar=f'{_WHOLE}|{_DETECTOR}|FILE|MODEL',
         help='boxes for single-person networks: the full image (default), a torchvision detector, a JSON file, '
-        'or the name of a bottom-up network (upper bodies)',
+        'or a bottom-up network by its name or .onnx file',
     )
     network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
     network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
@@ -228,22 +228,19 @@ def _part(part: str, args: argparse.Namespace):
 
 
 def _boxes(args: argparse.Namespace):
-    from custom_modules.errors import UserError
     from custom_modules.inference import boxes
-    from custom_modules.inference.predictor import Predictor
 
-    if args.boxes is None:
-        return None
     if args.boxes == _WHOLE:
         return boxes.full_image
     if args.boxes == _DETECTOR:
         return boxes.PersonDetector(weights=args.detector_weights, device=args.device)
-    if Path(args.boxes).suffix == '.json' or Path(args.boxes).exists():
+    if args.boxes and _is_box_file(Path(args.boxes)):
         return boxes.BoxFile(args.boxes)
-    predictor = Predictor(args.boxes, device=args.device)
-    if not predictor.bottom_up:
-        raise UserError(f'--boxes {args.boxes}: it looks at one person itself; name a bottom-up network')
-    return boxes.UpperBodies(predictor)
+    return args.boxes
+
+
+def _is_box_file(path: Path) -> bool:
+    return path.suffix == '.json' or path.suffix != '.onnx' and path.exists()
 
 
 def _writers(args: argparse.Namespace, frames, predictor) -> list:

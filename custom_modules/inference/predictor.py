@@ -15,7 +15,7 @@ from ..images import as_image, is_pillow_image, read_image
 from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
 from ..runtime.estimators import Asked, Found, Sample
-from .boxes import full_image
+from .boxes import BoxesOfPeople, full_image
 from .frames import Frame
 from .hands_and_faces import PartNetwork
 from .loading import load_estimator
@@ -38,8 +38,8 @@ class Predictor:
         config: the config that the model was trained with; without a checkpoint the name of a model of the zoo, or an
             .onnx file of tools/export_onnx.py's, which needs no PyTorch.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
-        boxes: for single-person networks, where these are: maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score;
-            by default :func:`full_image`.
+        boxes: for single-person networks, where these are: the name (or .onnx file) of a bottom-up network that finds
+            people, or what maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score; by default :func:`full_image`.
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
         batch_size: images, or for single-person networks their boxes, at a time.
         options: ``key=value`` settings that override the config.
@@ -72,7 +72,7 @@ class Predictor:
         config: str | Path,
         checkpoint: str | Path | None = None,
         *,
-        boxes: Callable[[Frame], np.ndarray] | None = None,
+        boxes: str | Path | Callable[[Frame], np.ndarray] | None = None,
         device: str | torch.device | None = None,
         batch_size: int = 8,
         options: Sequence[str] = (),
@@ -117,9 +117,19 @@ class Predictor:
             network.check(self.skeleton)
         self.parts = tuple(name for network in self._part_networks for name in network.names)
         self._maps, self._candidates = maps, candidates
-        self._boxes = boxes or full_image
+        self._boxes = None if self.bottom_up else self._boxes_by(boxes or full_image, device)
         self._batch_size = batch_size
         self._number_people_max = number_people_max
+
+    def _boxes_by(
+        self, boxes: str | Path | Callable[[Frame], np.ndarray], device: str | torch.device | None
+    ) -> Callable[[Frame], np.ndarray]:
+        if callable(boxes):
+            return boxes
+        predictor = Predictor(boxes, device=device)
+        if not predictor.bottom_up:
+            raise UserError(f'boxes {boxes}: it looks at one person itself; name a bottom-up network')
+        return BoxesOfPeople(predictor, self.skeleton)
 
     def __call__(self, images: object) -> People | Iterator[People]:
         """The people in an image, or those in each of several.

@@ -1,14 +1,20 @@
-"""Squares around people that a bottom-up network found."""
+"""Boxes around people that a bottom-up network found."""
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from shipped_configs import REPOSITORY
 
 from custom_modules.datasets.flic import person_box, read_flic
-from custom_modules.inference.boxes import upper_body_squares
+from custom_modules.errors import UserError
+from custom_modules.inference import Predictor
+from custom_modules.inference.boxes import BoxesOfPeople, upper_body_squares, whole_body_boxes
 from custom_modules.people import People, boxes_around
-from custom_modules.skeletons import FLIC10, OPENPOSE18
+from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18
 
 
 def people(skeleton, keypoints: np.ndarray, scores: np.ndarray) -> People:
@@ -49,3 +55,47 @@ def test_it_is_flics_box(real_flic) -> None:
     assert 0.97 < np.median(own / sides) < 1.03
     middles = (squares[:, :2] + squares[:, 2:] - boxes[:, :2] - boxes[:, 2:]) / 2
     assert np.abs(np.median(middles / sides[:, None], axis=0)).max() < 0.01
+
+
+def test_a_whole_body_reaches_beyond_its_keypoints() -> None:
+    keypoints = np.zeros((1, 18, 2), np.float32)
+    scores = np.zeros((1, 18), np.float32)
+    keypoints[0, :2], scores[0, :2] = [(10, 20), (30, 120)], 0.5
+    boxes = whole_body_boxes(people(OPENPOSE18, keypoints, scores))
+    np.testing.assert_allclose(boxes, [[10 - 7, 20 - 13, 30 + 7, 120 + 9, 0.7]], rtol=1e-6)
+    assert whole_body_boxes(people(OPENPOSE18, keypoints[:0], scores[:0])).shape == (0, 5)
+
+
+@pytest.mark.parametrize(('skeleton', 'expected'), [(COCO17, whole_body_boxes), (FLIC10, upper_body_squares)])
+def test_the_network_that_looks_again_decides(skeleton, expected) -> None:
+    keypoints = np.random.default_rng(0).uniform(0, 100, (2, 18, 2)).astype(np.float32)
+    found = people(OPENPOSE18, keypoints, np.ones((2, 18), np.float32))
+    np.testing.assert_array_equal(BoxesOfPeople(lambda frame: found, skeleton)(None), expected(found))
+
+
+def test_people_are_found_by_a_bottom_up_network() -> None:
+    photograph = REPOSITORY / 'docs/samples/baseball_1888.jpg'
+    found = Predictor('openpose_lite', device='cpu')(photograph)
+    again = Predictor('deeppose_flic_lite0', boxes='openpose_lite', device='cpu')(photograph)
+    assert len(found) == len(again) > 0
+    np.testing.assert_allclose(again.boxes, upper_body_squares(found)[:, :4], atol=0.5)
+
+
+def test_boxes_by_a_wrong_name() -> None:
+    with pytest.raises(UserError, match='boxes deeppose_flic_lite0: .*name a bottom-up network'):
+        Predictor('deeppose_flic_lite0', boxes='deeppose_flic_lite0', device='cpu')
+    with pytest.raises(UserError, match="no model 'openpose_lit': did you mean openpose_lite"):
+        Predictor('deeppose_flic_lite0', boxes='openpose_lit', device='cpu')
+
+
+@pytest.mark.real_data
+def test_it_is_cocos_box(real_coco: Path) -> None:
+    """The annotated keypoints of genuine people, most of whose keypoints are labelled, lead to COCO's boxes."""
+    contents = json.loads((real_coco / 'annotations/person_keypoints_val2017.json').read_text())
+    annotations = [person for person in contents['annotations'] if person.get('num_keypoints', 0) >= 13]
+    keypoints = np.reshape([person['keypoints'] for person in annotations], (-1, 17, 3)).astype(np.float32)
+    own = whole_body_boxes(people(COCO17, keypoints[..., :2], keypoints[..., 2]))[:, :4]
+    x, y, width, height = np.transpose([person['bbox'] for person in annotations])
+    sides = np.maximum(width, height)[:, None]
+    assert len(own) > 100
+    assert np.abs(np.median((own - np.column_stack([x, y, x + width, y + height])) / sides, axis=0)).max() < 0.03
