@@ -3,6 +3,7 @@
 from mmengine.config import read_base
 from mmengine.optim import CosineAnnealingLR, LinearLR
 from mmpose.codecs import SimCCLabel
+from mmpose.datasets.transforms import YOLOXHSVRandomAug
 from mmpose.models import KLDiscretLoss, L1Loss, RegressionHead, SimCCHead
 from torch.optim import AdamW
 
@@ -43,7 +44,7 @@ def stage(size: int, maps: int, weight: float, **settings) -> dict:
             decoder=codec,
         ),
         scale=(0.85, 1.2),
-        rotation=15.0,
+        rotation=20.0,
         **settings,
     )
 
@@ -52,7 +53,7 @@ model = dict(
     type=DeepPoseCascade,
     data_preprocessor=data_preprocessor,
     stages=[stage(220, 13, 0.2, shift=0.05), stage(108, 6, 1.0, side=1.4), stage(108, 6, 1.0, side=1.0)],
-    test_cfg=dict(flip_test=True),
+    test_cfg=dict(flip_test=True, scales=(0.8, 0.9, 1.0, 1.1, 1.2)),
 )
 del stage
 optim_wrapper = dict(
@@ -67,18 +68,19 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=0.04, begin=0, end=1, by_epoch=True, convert_to_iter_based=True),
     dict(type=CosineAnnealingLR, begin=1, end=18, T_max=17, by_epoch=True, convert_to_iter_based=True),
 ]
-train_cfg.update(max_epochs=18, val_interval=3)
+train_dataloader.dataset.update(pipeline=[pipeline[0], dict(type=YOLOXHSVRandomAug), *pipeline[1:]])
+train_cfg.update(max_epochs=18, val_interval=6)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 train_dataloader.update(batch_size=32)
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
-    'train_cfg.max_epochs': 1,
-    'train_cfg.val_interval': 1,
+    'train_cfg.max_epochs': 2,
+    'train_cfg.val_interval': 2,
     'param_scheduler.0.end': 0.2,
     'param_scheduler.1.begin': 0.2,
-    'param_scheduler.1.end': 1,
-    'param_scheduler.1.T_max': 0.8,
+    'param_scheduler.1.end': 2,
+    'param_scheduler.1.T_max': 1.8,
 }
 train_stages = [dict(), later, later]
 del later

@@ -3,6 +3,7 @@
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR
 from mmpose.codecs import SimCCLabel
+from mmpose.datasets.transforms import YOLOXHSVRandomAug
 from mmpose.models import KLDiscretLoss
 from torch.optim import AdamW
 
@@ -42,7 +43,7 @@ model = dict(
     stages=[stage(224, shift=0.05), stage(128, side=1.5), stage(128, side=1.0)],
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),
-    test_cfg=dict(flip_test=True),
+    test_cfg=dict(flip_test=True, scales=(0.8, 0.9, 1.0, 1.1, 1.2)),
 )
 del stage
 optim_wrapper = dict(
@@ -51,16 +52,17 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 param_scheduler = dict(
-    type=OneCycleLR, eta_max=1e-3, total_steps=20, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
+    type=OneCycleLR, eta_max=1e-3, total_steps=30, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
 )
-train_cfg.update(max_epochs=20, val_interval=4)
+train_dataloader.dataset.update(pipeline=[pipeline[0], dict(type=YOLOXHSVRandomAug), *pipeline[1:]])
+train_cfg.update(max_epochs=30, val_interval=5)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
-    'train_cfg.max_epochs': 3,
-    'train_cfg.val_interval': 3,
-    'param_scheduler.total_steps': 3,
+    'train_cfg.max_epochs': 4,
+    'train_cfg.val_interval': 4,
+    'param_scheduler.total_steps': 4,
 }
 train_stages = [dict(), later, later]
 del later

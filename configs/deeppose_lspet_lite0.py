@@ -10,10 +10,10 @@ with read_base():
 
 data_root = data_root.removesuffix('flic/') + 'lspet/'
 for loader, split in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
-    loader.update(dataset=dict(loader.dataset, type=LspDataset, data_root=data_root, split=split))
+    loader.update(dataset=dict(loader.dataset, type=LspDataset, data_root=data_root, split=split, pipeline=pipeline))
 del loader, split
 
-model.update(skeleton=LSP14)
+model.update(skeleton=LSP14, test_cfg=dict(flip_test=True))
 # Crops as wide as the errors of the stage before ask for: their deviation is half a torso, more at wrists and ankles.
 for stage, size, side in zip(model.stages, (160, 96, 96), (None, 3.0, 2.0), strict=True):
     stage.update(input_size=size, rotation=20.0, side=side)
