@@ -27,7 +27,8 @@ _PERSON = 1  # of COCO's categories
 # training people is 0.99, its middle 0.01 from theirs).
 _SIDE = 3.0
 # How far COCO's boxes reach beyond the outermost keypoints, left and above, right and below, in the longer side of the
-# box around these (medians of COCO-mini's 4,280 training people with eight keypoints or more).
+# box around these: medians of COCO-mini's 4,280 training people with eight keypoints or more, left and right
+# alike.
 _BEFORE = np.array([0.07, 0.13])
 _BEHIND = np.array([0.07, 0.09])
 _FORMAT = 'a COCO annotation file, or a list of {"image_id" or "file_name": ..., "bbox": [x, y, w, h], "score": ...}'

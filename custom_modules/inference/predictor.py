@@ -117,7 +117,7 @@ class Predictor:
             network.check(self.skeleton)
         self.parts = tuple(name for network in self._part_networks for name in network.names)
         self._maps, self._candidates = maps, candidates
-        self._boxes = None if self.bottom_up else self._boxes_by(boxes or full_image, device)
+        self._boxes = self._boxes_by(boxes or full_image, device)
         self._batch_size = batch_size
         self._number_people_max = number_people_max
 
