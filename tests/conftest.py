@@ -49,14 +49,19 @@ def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope='session')
 def generated_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder with ``generated``, 24 training and 8 validation images, also under the name ``coco``, ``flic`` and
-    ``lspet``.
+    """A data folder with ``generated``, 24 training and 8 validation images, also under the name ``coco``, ``flic``,
+    ``lspet`` and ``photographs``, the training images.
     """
     folder = tmp_path_factory.mktemp('data')
     generate_coco(folder / 'generated', num_train=24, num_val=8, size=(192, 192), seed=1)
     (folder / 'coco').symlink_to(folder / 'generated')
     generate_flic(folder / 'flic', num_train=10, num_test=2, size=(180, 120), seed=1)
     _generate_lspet(folder / 'lspet', people=30)
+    (folder / 'photographs').mkdir()
+    (folder / 'photographs/images').symlink_to(folder / 'coco/train2017')
+    (folder / 'photographs/person_keypoints.json').symlink_to(
+        folder / 'coco/annotations/person_keypoints_train2017.json'
+    )
     return folder
 
 
