@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import cv2
 import numpy as np
-from mmpose.evaluation.functional.nms import oks_iou, oks_nms
+from mmpose.evaluation.functional.nms import oks_iou
 from pycocotools import mask as run_lengths
 
 from custom_modules.skeletons import COCO17
@@ -88,9 +88,14 @@ def refine(network: Network, image: np.ndarray, keypoints: np.ndarray) -> np.nda
 def label(finder: Network, refiner: Network, image: np.ndarray, lowest: float = 0.08) -> list[np.ndarray]:
     """The keypoints of everybody in an image, (H, W, 3) RGB, whom the finder gives a score of at least ``lowest``."""
     found = [person for look in _FINDING for person in find(finder, image, *look) if person[0] >= lowest]
-    refined = [refine(refiner, image, keypoints) for _, keypoints in _distinct(found)]
-    people = [(float(keypoints[:, 2].mean()), keypoints) for keypoints in refined if keypoints is not None]
-    return [keypoints for _, keypoints in _distinct(people)]
+    people: list[np.ndarray] = []
+    for _, keypoints in sorted(found, key=lambda person: -person[0]):
+        if _largest_similarity(keypoints, people) > _SAME_PERSON:
+            continue
+        refined = refine(refiner, image, keypoints)
+        if refined is not None and _largest_similarity(refined, people) <= _SAME_PERSON:
+            people.append(refined)
+    return people
 
 
 def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, width: int) -> list[dict] | None:
@@ -114,7 +119,7 @@ def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, wi
         (certain if is_certain else uncertain).append(keypoints)
     if not 0 < len(certain) < _FOUND:
         return None
-    uncertain += [other for other in others if max(_similarities(other, certain)) < _SAME_PERSON / 2]
+    uncertain += [other for other in others if _largest_similarity(other, certain) < _SAME_PERSON / 2]
     annotations = []
     for keypoints in certain:
         labelled = keypoints[:, 2] >= _SCORE
@@ -167,17 +172,13 @@ def _mirror(keypoints: np.ndarray, width: float) -> np.ndarray:
     return (keypoints * (-1, 1, 1) + (width, 0, 0))[_MIRRORED]
 
 
-def _distinct(people: list[tuple[float, np.ndarray]]) -> list[tuple[float, np.ndarray]]:
-    """Each person once, the best first."""
-    rows = [dict(keypoints=keypoints, score=score, area=_area(keypoints)) for score, keypoints in people]
-    return [people[index] for index in oks_nms(rows, _SAME_PERSON, vis_thr=_SCORE / 2)]
-
-
-def _similarities(keypoints: np.ndarray, people: list[np.ndarray]) -> np.ndarray:
-    """Object keypoint similarity to each of ``people``, of the keypoints that both have."""
+def _largest_similarity(keypoints: np.ndarray, people: list[np.ndarray]) -> float:
+    """Object keypoint similarity to the most similar of ``people``, of the keypoints that both have; 0 without any."""
+    if not people:
+        return 0.0
     areas = np.array([_area(person) for person in people])
     rows = np.stack([person.ravel() for person in people])
-    return oks_iou(keypoints.ravel(), rows, _area(keypoints), areas, vis_thr=_SCORE / 2)
+    return float(oks_iou(keypoints.ravel(), rows, _area(keypoints), areas, vis_thr=_SCORE / 2).max())
 
 
 def _area(keypoints: np.ndarray) -> float:
