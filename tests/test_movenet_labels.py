@@ -125,6 +125,13 @@ def test_keypoints_outside_the_image_are_not_labelled() -> None:
     assert annotation['num_keypoints'] == inside.sum()
 
 
+def test_who_lies_outside_the_image_is_nobody() -> None:
+    outside, half = PERSON + (SIZE[1], 0, 0), PERSON + (SIZE[1] - 200, 0, 0)
+    _, crowd = annotate([PERSON], [outside, half], *SIZE)
+    left, top, width, height = crowd['bbox']
+    assert 0 <= left < left + width <= SIZE[1] - 1 and 0 <= top < top + height <= SIZE[0] - 1
+
+
 def test_images_without_certain_people_or_with_too_many_are_left_out() -> None:
     assert annotate([PERSON * (1, 1, 0.1)], [], *SIZE) is None
     assert annotate([PERSON + (shift, 0, 0) for shift in range(-150, 150, 50)], [], *SIZE) is None

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 FARTHEST = 1e5
 """Pixels. No image has a larger side, and pycocotools allocates memory for all that a polygon spans."""
+AREA_OF_BOX = 0.53
+"""A person's area in shares of the box, as MMPose derives it where an annotation has none."""
 
 _NUMBERS = frozenset({int, float})
-# As MMPose derives it where an annotation has none.
-_AREA_OF_BOX = 0.53
 _POLYGON = 4  # numbers; of fewer pycocotools makes something else
 _LONGEST_RUN_LENGTH = 7  # digits of 5 bits
 
@@ -136,7 +136,7 @@ def complete(contents: dict) -> tuple[str, ...]:
             annotation['num_keypoints'] = sum(flag > 0 for flag in keypoints[2::3])
             derived.add('num_keypoints')
         if 'area' not in annotation and numbers(box, 4) is not None:
-            annotation['area'] = _AREA_OF_BOX * box[2] * box[3]
+            annotation['area'] = AREA_OF_BOX * box[2] * box[3]
             derived.add('area')
         if 'category_id' not in annotation and only is not None:
             annotation['category_id'] = only

@@ -12,6 +12,7 @@ import numpy as np
 from mmpose.evaluation.functional.nms import oks_iou
 from pycocotools import mask as run_lengths
 
+from custom_modules.datasets.annotations import AREA_OF_BOX
 from custom_modules.skeletons import COCO17
 
 Network = Callable[[np.ndarray], np.ndarray]
@@ -22,6 +23,7 @@ Network = Callable[[np.ndarray], np.ndarray]
 _FINDING = ((512, False), (320, True))
 _STRIDE = 32  # the finder's sides are multiples of it
 _FOUND = 6  # people at most, of one look
+_FOUND_SCORE = 0.08  # of a person at whom the refiner looks
 _CROP = 256  # the refiner's input
 _MARGIN = 1.35  # a crop's side, in longer sides of the box around the keypoints
 _SCORE = 0.2  # of a keypoint that is labelled
@@ -85,9 +87,9 @@ def refine(network: Network, image: np.ndarray, keypoints: np.ndarray) -> np.nda
     return np.column_stack([xy * side / _CROP + corner, score])
 
 
-def label(finder: Network, refiner: Network, image: np.ndarray, lowest: float = 0.08) -> list[np.ndarray]:
-    """The keypoints of everybody in an image, (H, W, 3) RGB, whom the finder gives a score of at least ``lowest``."""
-    found = [person for look in _FINDING for person in find(finder, image, *look) if person[0] >= lowest]
+def label(finder: Network, refiner: Network, image: np.ndarray) -> list[np.ndarray]:
+    """The keypoints of everybody in an image, (H, W, 3) RGB, each person once."""
+    found = [person for look in _FINDING for person in find(finder, image, *look) if person[0] >= _FOUND_SCORE]
     people: list[np.ndarray] = []
     for _, keypoints in sorted(found, key=lambda person: -person[0]):
         if _largest_similarity(keypoints, people) > _SAME_PERSON:
@@ -110,10 +112,9 @@ def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, wi
     Returns:
         None for an image to leave out: nobody is certain, or so many that the finder may have missed some.
     """
+    people, others = ([_unseen_outside(person, height, width) for person in found] for found in (people, others))
     certain, uncertain = [], []
     for keypoints in people:
-        inside = ((keypoints[:, :2] >= 0) & (keypoints[:, :2] <= (width - 1, height - 1))).all(axis=1)
-        keypoints = np.column_stack([keypoints[:, :2], np.where(inside, keypoints[:, 2], 0)])
         labelled = keypoints[:, 2] >= _SCORE
         is_certain = keypoints[:, 2].mean() >= _MEAN_SCORE and labelled.sum() >= _KEYPOINTS
         (certain if is_certain else uncertain).append(keypoints)
@@ -132,7 +133,7 @@ def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, wi
                 keypoints=table.ravel().tolist(),
                 num_keypoints=int(labelled.sum()),
                 bbox=[left, top, right - left, bottom - top],
-                area=0.53 * (right - left) * (bottom - top),
+                area=AREA_OF_BOX * (right - left) * (bottom - top),
                 segmentation=[[left, top, right, top, right, bottom, left, bottom]],
             )
         )
@@ -141,9 +142,8 @@ def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, wi
         if seen.sum() < 2:
             continue
         left, top, right, bottom = _box(keypoints[seen, :2], height, width)
-        region = np.zeros((height, width), np.uint8, order='F')
-        region[top : bottom + 1, left : right + 1] = 1
-        encoded = run_lengths.encode(region)
+        size = right - left + 1, bottom - top + 1
+        (region,) = run_lengths.frPyObjects(np.array([[left, top, *size]], float), height, width)
         annotations.append(
             dict(
                 category_id=1,
@@ -151,8 +151,8 @@ def annotate(people: list[np.ndarray], others: list[np.ndarray], height: int, wi
                 keypoints=[0] * 3 * len(keypoints),
                 num_keypoints=0,
                 bbox=[left, top, right - left, bottom - top],
-                area=float(region.sum()),
-                segmentation=dict(size=[height, width], counts=encoded['counts'].decode()),
+                area=float(size[0] * size[1]),
+                segmentation=dict(size=[height, width], counts=region['counts'].decode()),
             )
         )
     return annotations
@@ -170,6 +170,12 @@ def _xy_first(output: np.ndarray, width: float, height: float) -> np.ndarray:
 
 def _mirror(keypoints: np.ndarray, width: float) -> np.ndarray:
     return (keypoints * (-1, 1, 1) + (width, 0, 0))[_MIRRORED]
+
+
+def _unseen_outside(keypoints: np.ndarray, height: int, width: int) -> np.ndarray:
+    """The keypoints, with score 0 where they lie outside the image."""
+    inside = ((keypoints[:, :2] >= 0) & (keypoints[:, :2] <= (width - 1, height - 1))).all(axis=1)
+    return keypoints * np.column_stack([np.ones((len(keypoints), 2)), inside])
 
 
 def _largest_similarity(keypoints: np.ndarray, people: list[np.ndarray]) -> float:
