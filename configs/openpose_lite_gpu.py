@@ -13,6 +13,9 @@ codec.update(input_size=(368, 368), heatmap_size=(46, 46))
 model.head.update(decoder=codec)
 train_dataloader.update(batch_size=64, num_workers=14)
 train_dataloader.dataset.update(datasets=train_dataloader.dataset.datasets[:2], sample_ratio_factor=[1.0, 0.2])
+for part in train_dataloader.dataset.datasets:
+    part.pipeline[0].update(cache=3.0)  # holds the images of COCO-mini, or of LSP Extended
+del part
 # The same sizes of people and images, in pixels, as with crops of 256.
 train_dataloader.dataset.pipeline[0].update(
     input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.24, 1.18), short_side=(0.7, 2.1)

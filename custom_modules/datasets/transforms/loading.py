@@ -3,7 +3,9 @@ from __future__ import annotations
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
+from ...errors import UserError
 from ...images import read_image
+from ..image_cache import ImageCache
 
 
 @TRANSFORMS.register_module(name=['LoadIntactImage', 'LoadPicture'])
@@ -13,13 +15,22 @@ class LoadIntactImage(BaseTransform):
     Unlike MMPose's LoadImage it refuses broken files: OpenCV fills the missing part of a truncated JPEG with grey
     and says nothing.
 
+    Args:
+        cache: the most memory, in GiB, in which decoded images are kept, for all of a loader's processes together.
+            From the second epoch on these are copied instead of decoded. By default none are kept.
+
     Raises:
-        UserError: when the file is missing, truncated or no image.
+        UserError: when the file is missing, truncated or no image; when there is not as much memory as ``cache``.
     """
+
+    def __init__(self, cache: float = 0.0) -> None:
+        if not isinstance(cache, (int, float)) or cache is True or not cache >= 0:
+            raise UserError(f'cache is how many GiB of decoded images LoadIntactImage keeps, 0 for none; not {cache!r}')
+        self._read = ImageCache(cache).read if cache else read_image
 
     def transform(self, results: dict) -> dict:
         """Add ``img``, ``img_shape`` and ``ori_shape``."""
-        image = read_image(results['img_path'])
+        image = self._read(results['img_path'])
         results['img'] = image
         results['img_shape'] = results['ori_shape'] = image.shape[:2]
         return results
