@@ -44,7 +44,7 @@ def stage(size: int, maps: int, weight: float, **settings) -> dict:
             decoder=codec,
         ),
         scale=(0.85, 1.2),
-        rotation=20.0,
+        rotation=30.0,
         **settings,
     )
 
@@ -66,21 +66,21 @@ optim_wrapper = dict(
 # Not one cycle, which knows no group's own rate.
 param_scheduler = [
     dict(type=LinearLR, start_factor=0.04, begin=0, end=1, by_epoch=True, convert_to_iter_based=True),
-    dict(type=CosineAnnealingLR, begin=1, end=18, T_max=17, by_epoch=True, convert_to_iter_based=True),
+    dict(type=CosineAnnealingLR, begin=1, end=40, T_max=39, by_epoch=True, convert_to_iter_based=True),
 ]
 train_dataloader.dataset.update(pipeline=[pipeline[0], dict(type=YOLOXHSVRandomAug), *pipeline[1:]])
-train_cfg.update(max_epochs=18, val_interval=6)
+train_cfg.update(max_epochs=40, val_interval=8)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 train_dataloader.update(batch_size=32)
 # Ten crops a person.
 later = {
     'train_dataloader.batch_size': 8,
-    'train_cfg.max_epochs': 2,
+    'train_cfg.max_epochs': 4,
     'train_cfg.val_interval': 2,
     'param_scheduler.0.end': 0.2,
     'param_scheduler.1.begin': 0.2,
-    'param_scheduler.1.end': 2,
-    'param_scheduler.1.T_max': 1.8,
+    'param_scheduler.1.end': 4,
+    'param_scheduler.1.T_max': 3.8,
 }
 train_stages = [dict(), later, later]
 del later
