@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -43,7 +42,7 @@ def served(*args: str) -> Iterator[str]:
         assert process.poll() is None, process.stdout.read()
         yield address
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()  # an interrupt is ignored where the tests run in the background
         process.wait()
 
 
