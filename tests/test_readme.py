@@ -27,6 +27,8 @@ def test_named_files_exist(page: Path) -> None:
     text = page.read_text()
     links = re.findall(r'\]\((?!http|#)([^)]+)\)', text)
     missing = [link for link in links if not (page.parent / link.partition('#')[0]).exists()]
+    if page.parent.name == 'docs':  # which `make docs` builds as a site of its own
+        missing += [link for link in links if link.startswith('..')]
     named = re.findall(r'\b(?:configs|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
     homes = (REPOSITORY, page.parent)
     missing += [name for name in named if 'mine/' not in name and not any((home / name).exists() for home in homes)]
