@@ -48,7 +48,6 @@ class ImageCache:
             raise UserError(f'an image cache of {gib:g} GiB, but there are {available:.1f} GiB of memory: make it less')
         size = int(gib * _GIB)
         slots = size // _BYTES_A_SLOT + 1
-        self._gib = gib
         try:
             self._pixels = _shared(size, np.uint8)
             self._slots = _shared(slots, _SLOT)
@@ -90,7 +89,7 @@ class ImageCache:
         if start + image.size > len(self._pixels) or 2 * (slots + 1) > len(self._slots):
             self._used[2] = True
             print_log(
-                f'The image cache is full: {slots} images take {self._gib:g} GiB. '
+                f'The image cache is full: {slots} images take {len(self._pixels) / _GIB:g} GiB. '
                 "Others are decoded each time; LoadIntactImage's cache sets how many GiB there are.",
                 'current',
                 logging.WARNING,

@@ -36,10 +36,14 @@ def files(tmp_path: Path) -> tuple[list[str], list[np.ndarray]]:
     """Forty images of different sizes, 2.2 MiB in all."""
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (*rng.integers(80, 200, 2), 3), np.uint8) for _ in range(40)]
-    paths = [str(tmp_path / f'{number}.png') for number in range(len(images))]
+    return _written(tmp_path, images), images
+
+
+def _written(folder: Path, images: list[np.ndarray]) -> list[str]:
+    paths = [str(folder / f'{number}.png') for number in range(len(images))]
     for path, image in zip(paths, images, strict=True):
         cv2.imwrite(path, image)
-    return paths, images
+    return paths
 
 
 def _loader(dataset: Dataset, workers: int, epochs: int = 1) -> DataLoader:
@@ -66,9 +70,7 @@ def test_each_image_is_read_once_for_all_processes(files: tuple) -> None:
 
 def test_processes_do_not_disturb_each_other(tmp_path: Path) -> None:
     images = [np.full((8 + number % 7, 9, 3), number % 251, np.uint8) for number in range(1000)]
-    paths = [str(tmp_path / f'{number}.png') for number in range(len(images))]
-    for path, image in zip(paths, images, strict=True):
-        cv2.imwrite(path, image)
+    paths = _written(tmp_path, images)
     _check(_loader(_Images(paths, 10 * _MIB), workers=4, epochs=2), images)
 
 
@@ -107,15 +109,12 @@ def test_a_full_cache_says_so_once_and_reads_the_others_from_their_files(
             kept += 1
         except UserError:
             pass
-    sizes = sorted(image.size for image in images)
-    assert kept >= 2**20 // sizes[-1] - 1
+    assert kept >= 2**20 // max(image.size for image in images) - 1
     assert f': {kept} images take' in told
 
 
 def test_many_small_images_fill_it_too(tmp_path: Path) -> None:
-    paths = [str(tmp_path / f'{number}.png') for number in range(200)]
-    for number, path in enumerate(paths):
-        cv2.imwrite(path, np.full((2, 3, 3), number, np.uint8))
+    paths = _written(tmp_path, [np.full((2, 3, 3), number, np.uint8) for number in range(200)])
     cache = ImageCache(_MIB)  # has 257 slots, of which half may be used
     for _ in range(2):
         for number, path in enumerate(paths):
