@@ -2,8 +2,8 @@
 
 from mmengine.config import read_base
 
+from classicpose.skeletons import LSP14
 from custom_modules.datasets import LspDataset
-from custom_modules.skeletons import LSP14
 
 with read_base():
     from .deeppose_flic_lite0 import *

@@ -2,8 +2,8 @@
 
 from mmengine.config import read_base
 
+from classicpose.skeletons import BODY25, COCO23
 from custom_modules.metrics import BodyCocoMetric, FootCocoMetric
-from custom_modules.skeletons import BODY25, COCO23
 
 with read_base():
     from .openpose2019_coco import *

@@ -6,7 +6,7 @@ For fine-tuning give them as `load_from`.
 
 from mmengine.config import read_base
 
-from custom_modules.skeletons import BODY25_RELEASED
+from classicpose.skeletons import BODY25_RELEASED
 
 with read_base():
     from .openpose_body25_coco import *

@@ -5,7 +5,7 @@ For fine-tuning give them as `load_from`.
 
 from mmengine.config import read_base
 
-from custom_modules.skeletons import OPENPOSE18_RELEASED
+from classicpose.skeletons import OPENPOSE18_RELEASED
 
 with read_base():
     from .openpose_coco import *

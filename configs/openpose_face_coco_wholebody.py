@@ -2,7 +2,7 @@
 
 from mmengine.config import read_base
 
-from custom_modules.skeletons import FACE70
+from classicpose.skeletons import FACE70
 
 with read_base():
     from ._base_.hand_or_face_coco_wholebody import *

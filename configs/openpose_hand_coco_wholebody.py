@@ -2,8 +2,8 @@
 
 from mmengine.config import read_base
 
+from classicpose.skeletons import HAND21
 from custom_modules.datasets import MirrorLeftHand
-from custom_modules.skeletons import HAND21
 
 with read_base():
     from ._base_.hand_or_face_coco_wholebody import *

@@ -4,7 +4,7 @@ converts.
 
 from mmengine.config import read_base
 
-from custom_modules.skeletons import MPI15
+from classicpose.skeletons import MPI15
 
 with read_base():
     from .openpose_coco_released import *

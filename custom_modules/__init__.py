@@ -1,24 +1,17 @@
-"""ClassicPose: classic pose systems as plug-ins for MMPose.
+"""ClassicPose's plug-ins for MMPose and MMEngine: importing the package registers all of them."""
 
-After importing this package MMPose's registries know all of them. Nothing heavy is imported before MMEngine or MMPose
-are, so that prediction without PyTorch starts quickly.
-"""
+try:
+    import torch  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        'custom_modules needs PyTorch and MMPose: pip install -r requirements.txt. To find people with a model that is '
+        'trained already, import classicpose instead'
+    ) from error
 
-from . import compat
+from . import patches
 
-__version__ = '0.1.0'
+patches.apply()
 
-compat.prepare(
-    {
-        'DATASETS': f'{__name__}.datasets',
-        'DATA_SAMPLERS': f'{__name__}.datasets',
-        'FUNCTIONS': f'{__name__}.datasets',
-        'HOOKS': f'{__name__}.engine',
-        'KEYPOINT_CODECS': f'{__name__}.codecs',
-        'METRICS': f'{__name__}.metrics',
-        'MODELS': f'{__name__}.models',
-        'OPTIM_WRAPPERS': f'{__name__}.engine',
-        'OPTIM_WRAPPER_CONSTRUCTORS': f'{__name__}.engine',
-        'TRANSFORMS': f'{__name__}.datasets',
-    }
-)
+from classicpose import __version__  # noqa: E402, F401
+
+from . import codecs, datasets, engine, metrics, models  # noqa: E402, F401

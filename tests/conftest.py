@@ -16,9 +16,9 @@ from mmengine.logging import MMLogger
 from people import UPRIGHT
 from shipped_configs import REPOSITORY
 
+from classicpose.skeletons import LSP14, OPENPOSE18
 from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.flic import generate_flic
-from custom_modules.skeletons import LSP14, OPENPOSE18
 
 REAL_DATA = REPOSITORY / os.environ.get('CLASSICPOSE_DATA', 'data')
 

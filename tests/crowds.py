@@ -7,8 +7,8 @@ from people import UPRIGHT
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import linear_sum_assignment
 
-from custom_modules.paf import affinity_fields, gaussian_heatmaps
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.paf import affinity_fields, gaussian_heatmaps
+from classicpose.skeletons import OPENPOSE18
 
 SIZE, STRIDE, CELLS = (656, 368), 8, (82, 46)
 Maps = tuple[np.ndarray, np.ndarray]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.skeletons import OPENPOSE18
 
 # Parts of a person of height 1, (x, y), facing the viewer.
 _UPRIGHT = dict(

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from custom_modules.skeletons import Skeleton
+from classicpose.skeletons import Skeleton
 
 seeds = st.integers(0, 2**32 - 1)
 strides = st.sampled_from([2, 4, 8])

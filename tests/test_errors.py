@@ -8,7 +8,7 @@ from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from torch.utils.data import DataLoader
 
-from custom_modules.errors import UserError, message_of, report_errors
+from classicpose.errors import UserError, message_of, report_errors
 
 
 class BrokenImages:

@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image, features
 
-from custom_modules.errors import UserError
-from custom_modules.images import as_image, decode_image, is_animated, read_image
+from classicpose.errors import UserError
+from classicpose.images import as_image, decode_image, is_animated, read_image
 
 BGR = np.random.default_rng(0).integers(0, 255, (6, 8, 3), np.uint8)
 RGB = np.ascontiguousarray(BGR[..., ::-1])

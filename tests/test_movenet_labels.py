@@ -14,7 +14,7 @@ from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 from shipped_configs import REPOSITORY
 
-from custom_modules.skeletons import COCO17
+from classicpose.skeletons import COCO17
 from projects.movenet_labels.label_images import _entries
 from projects.movenet_labels.labelling import annotate, find, label, refine
 

@@ -7,7 +7,7 @@ import pytest
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from pycocotools.cocoeval import Params
 
-from custom_modules.skeletons import (
+from classicpose.skeletons import (
     BODY25,
     BODY25_RELEASED,
     COCO17,
@@ -181,8 +181,8 @@ def test_impossible_skeletons_are_refused(keypoints: tuple, limbs: tuple, sigmas
 
 
 def test_skeletons_by_their_dotted_name() -> None:
-    assert get_skeleton('custom_modules.skeletons.COCO17') is COCO17
-    for wrong in ('COCO17', 'custom_modules.skeletons.COCO18', 'custom_modules.skeletons.np', 'no.such.module.X'):
+    assert get_skeleton('classicpose.skeletons.COCO17') is COCO17
+    for wrong in ('COCO17', 'classicpose.skeletons.COCO18', 'classicpose.skeletons.np', 'no.such.module.X'):
         with pytest.raises(ValueError, match='skeleton|Skeleton'):
             get_skeleton(wrong)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.errors import UserError
-from custom_modules.video import open_video
-from custom_modules.writers.video import CODECS, USUAL_FPS, VideoFile
+from classicpose.errors import UserError
+from classicpose.video import open_video
+from classicpose.writers.video import CODECS, USUAL_FPS, VideoFile
 
 
 def image(number: int, size: tuple[int, int] = (64, 48)) -> np.ndarray:
@@ -139,7 +139,7 @@ def test_paths_that_cannot_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     (tmp_path / 'file').write_text('')
     with pytest.raises(UserError, match='cannot make the folder'):
         VideoFile(tmp_path / 'file' / 'video.mp4', 25)
-    monkeypatch.setattr('custom_modules.writers.video.os.access', lambda *_: False)
+    monkeypatch.setattr('classicpose.writers.video.os.access', lambda *_: False)
     with pytest.raises(UserError, match=r'video\.mp4 cannot be written'):
         VideoFile(tmp_path / 'video.mp4', 25)
 

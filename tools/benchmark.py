@@ -93,8 +93,8 @@ def main() -> None:
     import cv2
     import torch
 
+    from classicpose.errors import report_errors
     from custom_modules.benchmark import speed
-    from custom_modules.errors import report_errors
 
     if args.threads:
         torch.set_num_threads(args.threads)

@@ -41,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import report_errors
+    from classicpose.errors import report_errors
 
     with report_errors():
         browse(args)
@@ -51,10 +51,10 @@ def browse(args: argparse.Namespace) -> None:
     import numpy as np
     from mmengine.registry import init_default_scope
 
+    from classicpose.errors import UserError, make_folder
     from custom_modules.configuration.explain import explained_config_errors
     from custom_modules.configuration.loading import load_config
     from custom_modules.engine.browser import Browser
-    from custom_modules.errors import UserError, make_folder
     from custom_modules.visualization.samples import contact_sheet
 
     cfg = load_config(args.config, args.cfg_options)
@@ -79,7 +79,7 @@ def browse(args: argparse.Namespace) -> None:
 def write(path: Path, image: object) -> None:
     import cv2
 
-    from custom_modules.errors import UserError
+    from classicpose.errors import UserError
 
     if not cv2.imwrite(str(path), image):
         raise UserError(f'cannot write {path}')

@@ -46,7 +46,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import UserError, report_errors
+    from classicpose.errors import UserError, report_errors
 
     source, dest = Path(args.source), Path(args.dest)
     with report_errors():
@@ -60,7 +60,7 @@ def main() -> None:
 
 def convert_folder(source: Path, dest: Path) -> None:
     """All .caffemodel files in a folder and those below it, each under the name of its model."""
-    from custom_modules.errors import UserError
+    from classicpose.errors import UserError
 
     files = sorted(source.rglob(f'*{_CAFFE}'))
     if not files:
@@ -78,8 +78,8 @@ def convert_folder(source: Path, dest: Path) -> None:
 
 
 def convert(source: Path, dest: Path, to: str, kept_stages: int | None) -> None:
+    from classicpose.errors import UserError
     from custom_modules.engine.conversion import first_stages
-    from custom_modules.errors import UserError
 
     if dest.exists():
         raise UserError(f'{dest} exists already: remove it or give another name')
@@ -109,7 +109,7 @@ def write(
     source: Path, dest: Path, to: str, network: Network, naming: Naming, stages: int, ours: dict[str, torch.Tensor]
 ) -> None:
     """Write the weights in another naming and say what they are good for."""
-    from custom_modules.errors import UserError
+    from classicpose.errors import UserError
     from custom_modules.models.weights.released import from_ours
 
     if dest.exists():
@@ -147,8 +147,8 @@ def save(contents: dict, dest: Path) -> None:
     """Write a checkpoint or a .caffemodel, all of it or nothing."""
     import torch
 
-    from custom_modules.errors import make_folder
-    from custom_modules.files import write_whole
+    from classicpose.errors import make_folder
+    from classicpose.files import write_whole
     from custom_modules.models.weights.caffe import write_caffemodel
 
     def write(path: Path) -> None:

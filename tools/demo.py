@@ -55,8 +55,8 @@ def write_pan(photograph: Path, video: Path) -> None:
     sys.path.insert(0, str(REPOSITORY))
     import cv2
 
-    from custom_modules.images import read_image
-    from custom_modules.writers.video import VideoFile
+    from classicpose.images import read_image
+    from classicpose.writers.video import VideoFile
 
     image = read_image(str(photograph))
     height, width = image.shape[:2]

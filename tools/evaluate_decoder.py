@@ -35,7 +35,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import report_errors
+    from classicpose.errors import report_errors
 
     with report_errors():
         evaluate(args)
@@ -44,11 +44,11 @@ def main() -> None:
 def evaluate(args: argparse.Namespace) -> None:
     import numpy as np
 
+    from classicpose.images import read_image
+    from classicpose.paf import decode_people
+    from classicpose.skeletons import COCO17, OPENPOSE18
     from custom_modules.benchmark.released_network import ReleasedNetwork
     from custom_modules.datasets.annotations import load_annotation_file
-    from custom_modules.images import read_image
-    from custom_modules.paf import decode_people
-    from custom_modules.skeletons import COCO17, OPENPOSE18
 
     settings = settings_to_score(args)
     network = ReleasedNetwork(args.network)
@@ -83,8 +83,8 @@ def settings_to_score(args: argparse.Namespace) -> dict:
     from ast import literal_eval
     from dataclasses import fields, replace
 
-    from custom_modules.errors import UserError
-    from custom_modules.paf import DECODERS
+    from classicpose.errors import UserError
+    from classicpose.paf import DECODERS
 
     unknown = [name for name in args.decoder if name not in DECODERS]
     if unknown:
@@ -108,8 +108,8 @@ def score(annotations: Path, samples: list[dict]) -> dict[str, float]:
     import contextlib
     import io
 
+    from classicpose.skeletons import OPENPOSE18
     from custom_modules.metrics import BodyCocoMetric
-    from custom_modules.skeletons import OPENPOSE18
 
     with contextlib.redirect_stdout(io.StringIO()):
         metric = BodyCocoMetric(ann_file=str(annotations))

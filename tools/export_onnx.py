@@ -61,17 +61,19 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
+    from classicpose.errors import report_errors
+    from classicpose.inference.zoo import named_model
     from custom_modules.configuration.loading import load_config
     from custom_modules.deploy.export import OPSET, TOLERANCE, export
     from custom_modules.deploy.precision import export_smaller
-    from custom_modules.errors import report_errors
-    from custom_modules.inference.zoo import find_model, named_models
+    from custom_modules.prediction import find_model
 
     with report_errors():
         card = dict(licence=args.licence) if args.licence else {}
         if args.name:
-            config, checkpoint = find_model(args.name)
-            card = dict(licence=named_models()[args.name].licence) | card
+            model = named_model(args.name)
+            config, checkpoint = find_model(model)
+            card = dict(licence=model.licence) | card
             out = Path(*args.model_and_out or [f'{args.name}.onnx'])
         else:
             config, checkpoint, *out = args.model_and_out

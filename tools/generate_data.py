@@ -38,9 +38,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
+    from classicpose.errors import report_errors
     from custom_modules.datasets.synthetic.coco import generate_coco
     from custom_modules.datasets.synthetic.flic import generate_flic
-    from custom_modules.errors import report_errors
 
     options = {'seed': args.seed, 'progress': show_progress}
     if 'size' in args:

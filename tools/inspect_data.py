@@ -52,7 +52,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import report_errors
+    from classicpose.errors import report_errors
 
     with report_errors():
         findings = inspect_data(args)
@@ -63,11 +63,11 @@ def main() -> None:
 
 def inspect_data(args: argparse.Namespace) -> list[Finding]:
     """Print everything but the summary."""
+    from classicpose.errors import UserError, make_folder
     from custom_modules.configuration.explain import explained_config_errors
     from custom_modules.configuration.loading import load_config
     from custom_modules.datasets.checks.coco import ERROR, Findings
     from custom_modules.datasets.checks.report import find_datasets, inspect_dataset
-    from custom_modules.errors import UserError, make_folder
 
     cfg = load_config(args.config, args.cfg_options)
     datasets = find_datasets(cfg)
@@ -98,10 +98,10 @@ def inspect_data(args: argparse.Namespace) -> list[Finding]:
 
 def compare(inspections: list[Inspection], rest: list[tuple[list[str], ConfigDict]]) -> Findings:
     """Look for training images in the other splits; ``rest`` are datasets to compare with that nobody asked for."""
+    from classicpose.errors import UserError
     from custom_modules.datasets.checks.coco import WARNING, Findings
     from custom_modules.datasets.checks.images import check_shared
     from custom_modules.datasets.checks.report import inspect_dataset
-    from custom_modules.errors import UserError
 
     findings, others = Findings(), []
     incomparable = 'datasets that could not be compared with the others'
@@ -145,11 +145,11 @@ def draw_images(inspection: Inspection, top: int, folder: Path) -> None:
     """Write the images with the most labelled keypoints, the people drawn, in that order by name."""
     import cv2
 
+    from classicpose.errors import UserError
+    from classicpose.images import read_image
+    from classicpose.visualization.people_and_maps import draw_people
     from custom_modules.datasets.checks.people import richest_images
     from custom_modules.datasets.checks.report import drawn_skeleton
-    from custom_modules.errors import UserError
-    from custom_modules.images import read_image
-    from custom_modules.visualization.people_and_maps import draw_people
 
     people = inspection.people
     for rank, place in enumerate(richest_images(people, top), start=1):

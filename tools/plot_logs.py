@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import UserError, make_folder, report_errors
+    from classicpose.errors import UserError, make_folder, report_errors
     from custom_modules.visualization import curves
 
     with report_errors():

@@ -27,7 +27,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
-    from custom_modules.errors import report_errors
+    from classicpose.errors import report_errors
 
     with report_errors():
         publish(args.source, Path(args.dest))
@@ -37,9 +37,9 @@ def publish(source: str, dest: Path) -> None:
     import torch
     from mmengine.runner import CheckpointLoader
 
+    from classicpose.errors import UserError, make_folder
+    from classicpose.files import write_whole
     from custom_modules.engine.checkpoints import explained_loading
-    from custom_modules.errors import UserError, make_folder
-    from custom_modules.files import write_whole
 
     with explained_loading(source):
         checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
@@ -66,7 +66,7 @@ def _compressed(stored: io.BytesIO) -> bytes:
 
 
 def _half(tensor, name: str, source: str):
-    from custom_modules.errors import UserError
+    from classicpose.errors import UserError
 
     if not tensor.is_floating_point():
         return tensor

@@ -28,7 +28,7 @@ def main() -> None:
     # After parsing, so that --help and a mistyped option answer at once.
     import cv2
 
-    from custom_modules.errors import make_folder, report_errors
+    from classicpose.errors import make_folder, report_errors
     from custom_modules.visualization import cascades
 
     with report_errors():

@@ -42,8 +42,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
+    from classicpose.errors import report_errors
     from custom_modules.engine import launch
-    from custom_modules.errors import report_errors
 
     with report_errors():
         launch.test(

@@ -1,55 +1,10 @@
-"""Serve a page in the browser that finds people in images and videos.
+"""Serve the page in the browser: ``classicpose web``, from the repository."""
 
-python tools/web.py
-python tools/web.py --model configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pth
-"""
-
-from __future__ import annotations
-
-import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-
-def parse_args() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description='Serve a page in the browser that finds people in images and videos.')
-    parser.add_argument(
-        '--model',
-        nargs='+',
-        action='append',
-        default=[],
-        metavar=('NAME | CONFIG', 'CHECKPOINT'),
-        help='a model to choose on the page, before those of the zoo; may be given several times',
-    )
-    parser.add_argument(
-        '--host',
-        default='127.0.0.1',
-        help='address to serve at; 0.0.0.0 for everybody who reaches this machine (default: %(default)s, this machine)',
-    )
-    parser.add_argument('--port', type=int, default=7860, help='(default: %(default)s)')
-    args = parser.parse_args()
-    if any(len(model) > 2 for model in args.model):
-        parser.error('--model takes a name, or a config and its checkpoint')
-    return args
-
-
-def main() -> None:
-    args = parse_args()
-    from custom_modules.errors import UserError, report_errors
-
-    with report_errors(), tempfile.TemporaryDirectory(prefix='classicpose_') as folder:
-        try:
-            import gradio  # noqa: F401
-        except ImportError as error:
-            raise UserError('the page needs gradio: pip install -r requirements-web.txt') from error
-        from custom_modules.web.page import serve, zoo
-
-        own = {' '.join(Path(part).name for part in model): tuple(model) for model in args.model}
-        serve(own | zoo(), args.host, args.port, Path(folder))
-
+from classicpose.command_line.web import main
 
 if __name__ == '__main__':
-    main()
+    main(sys.argv[1:], 'web.py')

@@ -30,7 +30,7 @@ validation = dict(
     dataset=dict(indices=people, ann_file=annotations, data_prefix=dict(img='train2017')),
 )
 # Unlike CocoMetric, which would miss everybody else.
-val_evaluator = dict(type=BodyCocoMetric, ann_file=data_root + annotations, skeleton='custom_modules.skeletons.COCO17')
+val_evaluator = dict(type=BodyCocoMetric, ann_file=data_root + annotations, skeleton='classicpose.skeletons.COCO17')
 test_evaluator = val_evaluator
 param_scheduler = dict(type=OneCycleLR, eta_max=1e-3, total_steps=600, pct_start=0.1, by_epoch=False)
 train_cfg = dict(type=IterBasedTrainLoop, max_iters=600, val_interval=100)

@@ -3,9 +3,9 @@
 from mmengine.config import read_base
 from mmengine.optim import OneCycleLR
 
+from classicpose.skeletons import BODY25, COCO23
 from custom_modules.metrics import BodyCocoMetric, FootCocoMetric
 from custom_modules.models import OpenPose2019Head
-from custom_modules.skeletons import BODY25, COCO23
 
 with read_base():
     from .openpose_generated import *

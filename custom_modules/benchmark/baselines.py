@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from ..errors import UserError
-from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 
 
 def find(named: Sequence[str], what: str) -> dict[str, Callable]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import UserError
-from ..skeletons import OPENPOSE18, OPENPOSE18_RELEASED
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 
 
 class ReleasedNetwork:

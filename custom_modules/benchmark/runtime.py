@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from classicpose.inference import Predictor
+from classicpose.inference.frames import open_frames
+from classicpose.inference.loading import load_estimator
+from classicpose.inference.run import run
+from classicpose.networks.session import open_session, run_session
+from classicpose.writers.openpose_json import OpenPoseJson
+from classicpose.writers.video import VideoFile
+
 from ..datasets.synthetic.images import draw_background, place_people
 from ..datasets.synthetic.people import draw_person
-from ..files import REPOSITORY
-from ..inference import Predictor
-from ..inference.frames import open_frames
-from ..inference.loading import load_estimator
-from ..inference.run import run
-from ..runtime.session import open_session, run_session
-from ..writers.openpose_json import OpenPoseJson
-from ..writers.video import VideoFile
 from .speed import Rows, time_call
 
 if TYPE_CHECKING:
@@ -89,11 +89,12 @@ def measure_videos(files: Sequence[str], counts: Sequence[int], seed: int) -> Ro
 
 def measure_start(models: Sequence[str]) -> Rows:
     """Median seconds from the start of tools/predict.py to the end, with the JSON of one photograph."""
-    photograph = REPOSITORY / 'docs/samples/astronaut.jpg'
+    repository = Path(__file__).parents[2]
+    photograph = repository / 'docs/samples/astronaut.jpg'
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for model in models:
-            command = [sys.executable, REPOSITORY / 'tools/predict.py', model, photograph, '--write_json', folder]
+            command = [sys.executable, '-m', 'classicpose', 'predict', model, photograph, '--write_json', folder]
             times = []
             for _ in range(_STARTS + 1):
                 started = time.perf_counter()

@@ -19,6 +19,8 @@ from mmengine.runner import load_checkpoint
 from mmpose.registry import DATASETS, MODELS
 from torch import nn
 
+from classicpose.skeletons import COCO17, OPENPOSE18, convert_keypoints
+
 from ..codecs import PartAffinityField
 from ..configuration.explain import explained_config_errors
 from ..datasets.synthetic.people import sample_person
@@ -26,7 +28,6 @@ from ..engine.checkpoints import check_state_dict, explained_loading
 from ..engine.cuda_graphs import record_for_training
 from ..engine.runner import build_loader
 from ..engine.scalars import LazyMessageHub
-from ..skeletons import COCO17, OPENPOSE18, convert_keypoints
 
 Rows = list[dict[str, str | float]]
 # (N, 18, 2) input pixels to anything.

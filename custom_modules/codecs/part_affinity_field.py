@@ -10,17 +10,10 @@ import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
-from ..paf import (
-    DECODERS,
-    DecodeSettings,
-    affinity_fields,
-    batched_fields,
-    batched_heatmaps,
-    decode_batch,
-    decode_people,
-    gaussian_heatmaps,
-)
-from ..skeletons import OPENPOSE18, Skeleton, get_skeleton
+from classicpose.paf import DECODERS, DecodeSettings, affinity_fields, decode_people, gaussian_heatmaps
+from classicpose.skeletons import OPENPOSE18, Skeleton, get_skeleton
+
+from .batched import decode_batch
 
 
 @KEYPOINT_CODECS.register_module()
@@ -43,12 +36,10 @@ class PartAffinityField(BaseKeypointCodec):
         limb_width: from a limb's axis to its edge, in input pixels.
         skeleton: the body model; its order of keypoints and limbs is that of the channels.
         targets: 'paper' takes the maximum of overlapping Gaussians and the mean of overlapping fields; 'released'
-            repeats the authors' training code (:mod:`custom_modules.paf.targets` tells how it differs).
-        decoder: a name in :data:`custom_modules.paf.DECODERS` ('default', 'matlab', 'python', 'openpose',
-            'lightweight'), or a dict of :class:`~custom_modules.paf.DecodeSettings`' fields to change in the one that
+            repeats the authors' training code (:mod:`classicpose.paf.targets` tells how it differs).
+        decoder: a name in :data:`classicpose.paf.DECODERS` ('default', 'matlab', 'python', 'openpose',
+            'lightweight'), or a dict of :class:`~classicpose.paf.DecodeSettings`' fields to change in the one that
             its ``base`` names, 'default' without it.
-        on_device: leave the targets to :meth:`encode_batch`, which a head calls where the network is: to a GPU go
-            keypoints, a thousandth of what maps are.
 
     Raises:
         ValueError: for sizes that are no multiples of one stride, or a name that does not exist.
@@ -57,7 +48,6 @@ class PartAffinityField(BaseKeypointCodec):
     auxiliary_encode_keys = set()
     support_batch_decoding = True
     field_mapping_table = dict(heatmaps='heatmaps', pafs='pafs', heatmap_mask='heatmap_mask')
-    label_mapping_table = dict(keypoints_in_input='keypoints_in_input', keypoint_weights='keypoint_weights')
 
     def __init__(
         self,
@@ -68,7 +58,6 @@ class PartAffinityField(BaseKeypointCodec):
         skeleton: Skeleton | str = OPENPOSE18,
         targets: str = 'paper',
         decoder: str | dict = 'default',
-        on_device: bool = False,
     ) -> None:
         super().__init__()
         self.input_size = tuple(input_size)
@@ -83,7 +72,6 @@ class PartAffinityField(BaseKeypointCodec):
         self.skeleton = get_skeleton(skeleton)
         self.released = targets == 'released'
         self.settings = _decode_settings(decoder)
-        self.on_device = on_device
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """Make the targets of one image.
@@ -94,37 +82,16 @@ class PartAffinityField(BaseKeypointCodec):
 
         Returns:
             dict: ``heatmaps`` (K + 1, H, W) float32, background last; ``pafs`` (2 L, H, W) float32, x and y of a limb
-                in turn. With ``on_device`` what these are made of: ``keypoints_in_input`` (N, K, 2) and
-                ``keypoint_weights`` (N, K), float32.
+                in turn.
         """
         if keypoints_visible is None:
             keypoints_visible = np.ones(keypoints.shape[:2], dtype=np.float32)
-        if self.on_device:
-            return dict(
-                keypoints_in_input=keypoints.astype(np.float32), keypoint_weights=keypoints_visible.astype(np.float32)
-            )
         shared = dict(size=self.heatmap_size, stride=self.stride, released=self.released)
         return dict(
             heatmaps=gaussian_heatmaps(keypoints, keypoints_visible, sigma=self.sigma, **shared),
             pafs=affinity_fields(
                 keypoints, keypoints_visible, self.skeleton.limbs, limb_width=self.limb_width, **shared
             ),
-        )
-
-    def encode_batch(self, keypoints: torch.Tensor, visible: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The targets of a batch, on the device of its keypoints.
-
-        Args:
-            keypoints: (B, N, K, 2) input pixels.
-            visible: (B, N, K), > 0 where a keypoint is labelled.
-
-        Returns:
-            Heatmaps (B, K + 1, H, W) and fields (B, 2 L, H, W), float32, equal to :meth:`encode`'s.
-        """
-        shared = dict(size=self.heatmap_size, stride=self.stride, released=self.released)
-        return (
-            batched_heatmaps(keypoints, visible, sigma=self.sigma, **shared),
-            batched_fields(keypoints, visible, self.skeleton.limbs, limb_width=self.limb_width, **shared),
         )
 
     def decode(self, encoded: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

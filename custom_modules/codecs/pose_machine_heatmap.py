@@ -7,8 +7,8 @@ import numpy as np
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
-from ..paf import gaussian_heatmaps
-from ..skeletons import Skeleton, get_skeleton
+from classicpose.paf import gaussian_heatmaps
+from classicpose.skeletons import Skeleton, get_skeleton
 
 
 @KEYPOINT_CODECS.register_module()

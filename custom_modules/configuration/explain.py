@@ -11,7 +11,8 @@ from mmengine.config import Config
 from mmengine.model import PretrainedInit
 from mmengine.runner import ValLoop
 
-from ..errors import UserError, suggestion
+from classicpose.errors import UserError, suggestion
+
 from .failures import describe, frames_of, type_name
 from .keys import KeyPath, accepted_keys, registered_names, remedy, walk
 

@@ -12,7 +12,8 @@ from typing import Any
 
 from mmengine.config import Config
 
-from ..errors import TRACEBACK_VARIABLE
+from classicpose.errors import TRACEBACK_VARIABLE
+
 from .keys import KeyPath, resolve, walk
 
 _LONGEST_MESSAGE = 400

@@ -24,7 +24,7 @@ from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
-from ..errors import near_names, suggestion
+from classicpose.errors import near_names, suggestion
 
 KeyPath = tuple[str, ...]
 

@@ -13,7 +13,8 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.config.utils import ConfigParsingError
 
-from ..errors import UserError, near_names, suggestion
+from classicpose.errors import UserError, near_names, suggestion
+
 from .failures import note_given_settings
 from .keys import RUNNER_KEYS, KeyPath, accepted_keys, remedy, walk
 
@@ -38,6 +39,19 @@ def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
     _import_everything(cfg)
     override(cfg, options)
     return cfg
+
+
+def shipped_config(name: str) -> Path:
+    """The file of a config that comes with ClassicPose, ``configs/openpose_coco.py`` for instance.
+
+    Raises:
+        UserError: when this installation has no such file; configs of projects/ are in the repository only.
+    """
+    package = Path(__file__).parents[1]
+    for folder in (package.parent, package):
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f'{name} is not installed: it comes with the repository of ClassicPose')
 
 
 def override(cfg: Config, options: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.registry import DATASETS
 from torch import nn
 
-from ..skeletons import Skeleton, get_skeleton, skeleton_of
+from classicpose.skeletons import Skeleton, get_skeleton, skeleton_of
 
 
 def find_skeleton(model: nn.Module, cfg: Config) -> Skeleton:

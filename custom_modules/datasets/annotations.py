@@ -20,8 +20,8 @@ import numpy as np
 from mmengine.fileio import exists
 from mmengine.logging import print_log
 
-from ..errors import UserError, count_and_name
-from ..skeletons import COCO17, COCO23, Skeleton
+from classicpose.errors import UserError, count_and_name
+from classicpose.skeletons import COCO17, COCO23, Skeleton
 
 if TYPE_CHECKING:
     from xtcocotools.coco import COCO

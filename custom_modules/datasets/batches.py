@@ -1,6 +1,6 @@
 """Batches that the loader's processes make: one tensor of images, one of each target.
 
-Symbols: B samples, N people of the sample that has most, K keypoints.
+Symbols: B samples, K keypoints.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mmengine.structures import BaseDataElement, InstanceData, PixelData
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 
-from ..errors import UserError, first_names
+from classicpose.errors import UserError, first_names
 
 ANNOTATED = 'annotated_keypoints'
 _FIELDS, _LABELS = 'gt_fields', 'gt_instance_labels'
@@ -29,8 +29,7 @@ class TargetBatch(BaseDataElement):
 
     Attributes:
         names of ``gt_fields``: (B, C, H, W), ``heatmaps`` and ``heatmap_mask`` for instance.
-        names of ``gt_instance_labels``: (B, N, ...), ``keypoint_weights`` for instance, zeros where a sample has fewer
-            than N people.
+        names of ``gt_instance_labels``: (B, 1, ...), ``keypoint_weights`` for instance.
         annotated_keypoints: (B, K) bool, the keypoints that the samples' datasets label; only where some do
             not label all.
     """
@@ -50,7 +49,7 @@ class TargetBatch(BaseDataElement):
             for name in parts[0]:
                 tensors = [part.get(name) for part in parts]
                 if all(isinstance(tensor, torch.Tensor) for tensor in tensors):
-                    setattr(batch, name, _stacked(name, tensors, padded=group == _LABELS))
+                    setattr(batch, name, _stacked(name, tensors))
                     batch.groups[name] = group
         if all(ANNOTATED in sample for sample in samples):
             annotated = np.stack([sample.get(ANNOTATED) for sample in samples])
@@ -122,15 +121,13 @@ def encode_people(codec: BaseKeypointCodec, keypoints: np.ndarray, visible: np.n
     )
 
 
-def _stacked(name: str, tensors: Sequence[torch.Tensor], padded: bool = False) -> torch.Tensor:
-    """One tensor of all; with ``padded`` zeros make up for people that a sample lacks."""
+def _stacked(name: str, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """One tensor of all."""
     first = tensors[0]
-    shapes = [tensor.shape[1:] if padded else tensor.shape for tensor in tensors]
-    if any(shape != shapes[0] for shape in shapes):
+    if any(tensor.shape != first.shape for tensor in tensors):
         sizes = first_names(sorted({' x '.join(map(str, tensor.shape)) for tensor in tensors}))
         raise UserError(f"{name} of one batch's samples differ in size ({sizes}): let the pipeline bring all to one")
-    count = max(len(tensor) for tensor in tensors) if padded else len(first)
-    size = (len(tensors), count, *first.shape[1:])
+    size = (len(tensors), *first.shape)
     if torch.utils.data.get_worker_info() is None:
         batch = first.new_empty(size)
     else:
@@ -138,6 +135,5 @@ def _stacked(name: str, tensors: Sequence[torch.Tensor], padded: bool = False) -
         storage = first.untyped_storage()._new_shared(int(np.prod(size)) * first.element_size(), device='cpu')
         batch = torch.empty(0, dtype=first.dtype).set_(storage, 0, size)
     for place, tensor in zip(batch, tensors, strict=True):
-        place[: len(tensor)] = tensor
-        place[len(tensor) :] = 0
+        place[:] = tensor
     return batch

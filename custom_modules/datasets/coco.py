@@ -10,8 +10,9 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 
-from ..errors import UserError
-from ..skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
+
 from .annotations import load_annotation_file
 
 # Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of

@@ -12,8 +12,9 @@ from mmpose.datasets.dataset_wrappers import CombinedDataset
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..errors import UserError
-from ..skeletons import OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints, skeleton_of
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints, skeleton_of
+
 from .coco import main_keypoints
 
 

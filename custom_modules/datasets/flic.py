@@ -21,8 +21,8 @@ from mmengine.logging import print_log
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..errors import UserError
-from ..skeletons import FLIC10, observer_centric
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10, observer_centric
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 CONVENTIONS = ('observer', 'person')

@@ -9,8 +9,9 @@ import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..errors import UserError
-from ..skeletons import COCO17, FACE68, FACE70, HAND21, Skeleton, convert_keypoints
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, FACE68, FACE70, HAND21, Skeleton, convert_keypoints
+
 from .coco import load_annotation_file
 
 # What COCO-WholeBody calls them, the keypoints there and here, and whether the network knows them mirrored only.

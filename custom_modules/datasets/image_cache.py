@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from mmengine.logging import print_log
 
-from ..errors import UserError
-from ..images import read_image
+from classicpose.errors import UserError
+from classicpose.images import read_image
 
 _GIB = 2**30
 # An image is seldom smaller, decoded.
@@ -58,7 +58,7 @@ class ImageCache:
         self._lock = multiprocessing.Lock()
 
     def read(self, path: str) -> np.ndarray:
-        """The image in a file, see :func:`~custom_modules.images.read_image`, for the caller to change."""
+        """The image in a file, see :func:`~classicpose.images.read_image`, for the caller to change."""
         key = int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest(), 'little')
         with self._lock:
             kept = self._find(key)

@@ -17,8 +17,8 @@ from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 from PIL import Image
 
-from ..errors import UserError
-from ..skeletons import LSP14
+from classicpose.errors import UserError
+from classicpose.skeletons import LSP14
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 

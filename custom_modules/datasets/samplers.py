@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mmengine.registry import DATA_SAMPLERS
 from torch.utils.data import BatchSampler, Sampler
 
-from ..errors import UserError
+from classicpose.errors import UserError
 
 
 @DATA_SAMPLERS.register_module()

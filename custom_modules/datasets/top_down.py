@@ -9,8 +9,9 @@ import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
 from mmpose.registry import DATASETS
 
-from ..errors import UserError
-from ..skeletons import COCO17, Skeleton, get_skeleton
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, Skeleton, get_skeleton
+
 from .annotations import load_annotation_file
 
 

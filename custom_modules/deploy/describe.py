@@ -13,13 +13,14 @@ from mmpose.datasets.transforms import GetBBoxCenterScale, TopdownAffine
 from mmpose.registry import TRANSFORMS
 from torch import nn
 
+from classicpose.networks.description import BOTTOM_UP, CASCADE, SINGLE_PERSON, Description
+
 from .. import __version__
 from ..codecs import PartAffinityField, PoseMachineHeatmap
 from ..configuration.skeleton import find_skeleton
 from ..datasets.transforms import LoadIntactImage, MirrorLeftHand, ResizeToHeight
 from ..models import DeepPoseCascade, OpenPoseEstimator
 from ..models.pose_estimators.scales import scales_in
-from ..runtime.description import BOTTOM_UP, CASCADE, SINGLE_PERSON, Description
 
 # Steps of a test pipeline that do not change what is seen of the image; hands are mirrored by who finds them.
 _SEES_ALL = ('LoadImage', LoadIntactImage.__name__, MirrorLeftHand.__name__, 'PackPoseInputs')

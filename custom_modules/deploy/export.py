@@ -19,14 +19,15 @@ from mmpose.registry import MODELS
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from classicpose.errors import UserError, make_folder
+from classicpose.files import write_whole
+from classicpose.networks.description import KEY, Description
+from classicpose.networks.session import open_session
+
 from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
-from ..errors import UserError, make_folder
-from ..files import write_whole
 from ..models import DeepPoseCascade
 from ..models.pose_estimators.cascade_stage import CascadeStage
-from ..runtime.description import KEY, Description
-from ..runtime.session import open_session
 from .describe import describe
 from .network import Network, as_tuple, network_of, run_on_tensors
 

@@ -18,10 +18,11 @@ from mmpose.models import HeatmapHead, RegressionHead, RLEHead, RTMCCHead, SimCC
 from mmpose.registry import MODELS
 from torch import nn
 
-from ..errors import UserError
+from classicpose.errors import UserError
+from classicpose.networks.description import Description, read_description
+from classicpose.networks.session import open_session, run_session
+
 from ..models import DeepPoseCascade, OpenPoseEstimator, PoseMachineHead
-from ..runtime.description import Description, read_description
-from ..runtime.session import open_session, run_session
 from .describe import describe
 
 if TYPE_CHECKING:

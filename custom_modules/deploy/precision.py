@@ -18,11 +18,12 @@ from mmengine.evaluator import Evaluator
 from mmpose.registry import DATASETS, MODELS
 from torch import nn
 
+from classicpose.errors import UserError
+from classicpose.files import write_whole
+from classicpose.networks.description import KEY, read_description
+
 from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
-from ..errors import UserError
-from ..files import write_whole
-from ..runtime.description import KEY, read_description
 from .export import Exported, export
 from .network import onnx_estimator
 

@@ -17,8 +17,9 @@ from mmpose.registry import DATASETS, KEYPOINT_CODECS, MODELS
 from mmpose.structures import PoseDataSample
 from torch import nn
 
+from classicpose.skeletons import skeleton_of
+
 from ..models import DeepPoseCascade
-from ..skeletons import skeleton_of
 from ..visualization.samples import draw_cascade_sample, draw_sample
 
 ERROR_SPREAD = 0.1

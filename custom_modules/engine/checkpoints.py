@@ -16,8 +16,9 @@ from mmengine.hooks import Hook
 from mmengine.runner import CheckpointLoader
 from torch import nn
 
-from ..compat import TRUST_VARIABLE, UnsafeCheckpointError
-from ..errors import UserError, count_and_name
+from classicpose.errors import UserError, count_and_name
+
+from ..patches import TRUST_VARIABLE, UnsafeCheckpointError
 from .wrapping import unwrapped
 
 _ZIP_START = b'PK\x03\x04'

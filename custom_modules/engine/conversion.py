@@ -10,9 +10,9 @@ import torch
 from mmengine.runner import CheckpointLoader
 from mmpose.registry import MODELS
 
-from ..configuration.loading import load_config
-from ..errors import UserError
-from ..files import REPOSITORY
+from classicpose.errors import UserError
+
+from ..configuration.loading import load_config, shipped_config
 from ..models.weights.caffe import read_caffemodel
 from ..models.weights.released import Naming, Network, Weights, recognise, to_ours, weights_of
 from .checkpoints import explained_loading
@@ -48,7 +48,7 @@ def shapes_of(network: Network, stages: int) -> dict[str, torch.Size]:
     setting, number = network.stages_setting, stages - network.uncounted_stages
     options = [f'{setting}={number}'] if setting else []
     with torch.device('meta'):
-        model = MODELS.build(load_config(REPOSITORY / network.config, options).model)
+        model = MODELS.build(load_config(shipped_config(network.config), options).model)
     return {name: tensor.shape for name, tensor in model.state_dict().items()}
 
 

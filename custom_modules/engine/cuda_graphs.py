@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.utils import _pytree as pytree
 
-from ..errors import UserError
+from classicpose.errors import UserError
+
 from .wrapping import unwrapped
 
 

@@ -19,10 +19,11 @@ from mmengine.hooks import CheckpointHook
 from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from classicpose.errors import UserError, local_rank, make_folder
+from classicpose.files import write_whole
+
 from ..configuration.explain import explained_config_errors
 from ..configuration.loading import load_config
-from ..errors import UserError, local_rank, make_folder
-from ..files import write_whole
 from .checkpoints import CheckpointMatchHook, check_checkpoint_file, latest_checkpoint
 from .hooks.images import PredictionImageHook
 from .optim import BFloat16OptimWrapper, GuardedOptimWrapper

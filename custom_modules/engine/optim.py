@@ -15,7 +15,8 @@ from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
-from ..errors import UserError
+from classicpose.errors import UserError
+
 from .wrapping import unwrapped
 
 # The second and later members of a head's list of stages.

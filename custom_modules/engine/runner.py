@@ -13,10 +13,11 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import DataLoader
 
+from classicpose.errors import UserError
+from classicpose.files import write_whole
+
 from ..configuration.failures import describe
 from ..configuration.keys import KeyPath
-from ..errors import UserError
-from ..files import write_whole
 from .checkpoints import DataOnlyHook, explained_loading
 from .cuda_graphs import record_for_training
 from .hooks.interrupt import InterruptHook

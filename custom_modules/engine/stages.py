@@ -15,8 +15,9 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmpose.structures import PoseDataSample
 
+from classicpose.skeletons import Skeleton
+
 from ..models.pose_estimators.deeppose import stacked_field
-from ..skeletons import Skeleton
 from .wrapping import unwrapped
 
 _FINISHED = 'finished'

@@ -11,8 +11,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
 from mmpose.registry import METRICS
 
-from ..datasets.annotations import indexed, load_annotation_file
-from ..skeletons import (
+from classicpose.skeletons import (
     COCO17,
     FEET6,
     OPENPOSE18,
@@ -21,7 +20,9 @@ from ..skeletons import (
     doubtful_sigmas,
     get_skeleton,
     skeleton_of,
-)  # fmt: skip
+)
+
+from ..datasets.annotations import indexed, load_annotation_file
 
 if TYPE_CHECKING:
     from xtcocotools.coco import COCO

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..skeletons import FLIC10, Skeleton, get_skeleton
+from classicpose.skeletons import FLIC10, Skeleton, get_skeleton
 
 
 def pdj(pred: np.ndarray, gt: np.ndarray, diameters: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:

@@ -12,8 +12,9 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 from mmpose.registry import METRICS
 
-from ..errors import UserError
-from ..skeletons import FLIC10, Skeleton, get_skeleton
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10, Skeleton, get_skeleton
+
 from .joints import auc, pcp, pdj, torso_box_diameters, torso_diameters
 
 # The curve published beside single numbers: 0 to 0.5 torso diameters, a hundredth apart.

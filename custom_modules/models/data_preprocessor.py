@@ -4,8 +4,9 @@ import torch.nn.functional as F
 from mmpose.models import PoseDataPreprocessor
 from mmpose.registry import MODELS
 
+from classicpose.errors import UserError
+
 from ..datasets.batches import TargetBatch
-from ..errors import UserError
 
 
 @MODELS.register_module()

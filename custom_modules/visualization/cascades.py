@@ -9,11 +9,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import UserError
-from ..images import read_image
+from classicpose.errors import UserError
+from classicpose.images import read_image
+from classicpose.skeletons import FLIC10, LSP14, Skeleton
+from classicpose.visualization.people_and_maps import draw_people, side_by_side
+
 from ..metrics import pdj, torso_diameters
-from ..skeletons import FLIC10, LSP14, Skeleton
-from .people_and_maps import draw_people, side_by_side
 
 # Published PDJ@0.2 on FLIC, observer-centric.
 _RECORDS = {

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
-from ..errors import UserError, suggestion
+from classicpose.errors import UserError, suggestion
 
 _PLACES = frozenset({'iter', 'epoch', 'step'})
 _NO_METRICS = _PLACES | {'time', 'data_time', 'memory'}

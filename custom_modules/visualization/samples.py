@@ -18,9 +18,9 @@ from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 from torch import nn
 
-from ..paf import image_to_map_matrix
-from ..skeletons import Skeleton
-from .people_and_maps import draw_heatmaps, draw_pafs, draw_people, side_by_side
+from classicpose.paf import image_to_map_matrix
+from classicpose.skeletons import Skeleton
+from classicpose.visualization.people_and_maps import draw_heatmaps, draw_pafs, draw_people, side_by_side
 
 # In pixels.
 _PANEL_HEIGHT = 320

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from classicpose.skeletons import OPENPOSE18
 from custom_modules.models.weights.released import Naming, Network
-from custom_modules.skeletons import OPENPOSE18
 
 _FIELDS = 2 * len(OPENPOSE18.limbs)
 _HEATMAPS = len(OPENPOSE18.keypoints) + 1

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from custom_modules.errors import UserError, make_folder, report_errors
-from custom_modules.files import write_whole
-from custom_modules.images import read_image
-from custom_modules.inference import Predictor
-from custom_modules.inference.frames import PICTURE_ENDINGS
-from custom_modules.runtime.session import open_session, run_session
-from custom_modules.skeletons import COCO17, convert_keypoints
+from classicpose.errors import UserError, make_folder, report_errors
+from classicpose.files import write_whole
+from classicpose.images import read_image
+from classicpose.inference import Predictor
+from classicpose.inference.frames import PICTURE_ENDINGS
+from classicpose.networks.session import open_session, run_session
+from classicpose.skeletons import COCO17, convert_keypoints
 
 from .labelling import Network, annotate, label
 

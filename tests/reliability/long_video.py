@@ -34,12 +34,12 @@ def main() -> None:
 
 def predict(folder: Path, frames: int) -> list[int]:
     """Bytes in memory at each frame of a generated video, tracked and written as a table and a video."""
-    from custom_modules.inference.frames import open_frames
-    from custom_modules.inference.predictor import Predictor
-    from custom_modules.inference.run import run
-    from custom_modules.writers.csv_table import CsvTable
-    from custom_modules.writers.images import RenderedVideo
-    from custom_modules.writers.video import VideoFile
+    from classicpose.inference.frames import open_frames
+    from classicpose.inference.predictor import Predictor
+    from classicpose.inference.run import run
+    from classicpose.writers.csv_table import CsvTable
+    from classicpose.writers.images import RenderedVideo
+    from classicpose.writers.video import VideoFile
     from reliability.mutations import make_inputs, train_once
 
     os.chdir(folder)

@@ -19,12 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'test_tools'))
 
 import tiny_run
 
+from classicpose.writers.video import VideoFile
 from custom_modules.configuration.keys import walk
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.synthetic.flic import generate_flic
 from custom_modules.deploy.export import export
 from custom_modules.engine import launch
-from custom_modules.writers.video import VideoFile
 
 from .harness import CANARY
 

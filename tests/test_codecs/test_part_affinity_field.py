@@ -9,9 +9,9 @@ import pytest
 from mmpose.registry import KEYPOINT_CODECS
 from people import UPRIGHT, people_apart
 
+from classicpose.paf import DECODERS, flip_maps
+from classicpose.skeletons import COCO17, OPENPOSE18
 from custom_modules.codecs import PartAffinityField
-from custom_modules.paf import DECODERS, flip_maps
-from custom_modules.skeletons import COCO17, OPENPOSE18
 
 SIZE = (656, 368)
 
@@ -128,7 +128,7 @@ def test_registered_and_for_any_skeleton() -> None:
             type='PartAffinityField',
             input_size=(64, 64),
             heatmap_size=(8, 8),
-            skeleton='custom_modules.skeletons.COCO17',
+            skeleton='classicpose.skeletons.COCO17',
         )
     )
     maps = codec.encode(np.full((1, 17, 2), 30.0))

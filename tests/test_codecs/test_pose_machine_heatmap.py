@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from classicpose.skeletons import HAND21
 from custom_modules.codecs import PoseMachineHeatmap
-from custom_modules.skeletons import HAND21
 
 CODEC = dict(input_size=(368, 368), heatmap_size=(46, 46), skeleton=HAND21)
 

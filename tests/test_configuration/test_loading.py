@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from classicpose.errors import UserError
 from custom_modules.configuration.loading import load_config
-from custom_modules.errors import UserError
 
 BASE = """
 from mmengine.hooks import CheckpointHook

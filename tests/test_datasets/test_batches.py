@@ -6,36 +6,32 @@ import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
-from mmengine.structures import InstanceData, PixelData
+from mmengine.structures import PixelData
 from mmpose.codecs import MSRAHeatmap, RegressionLabel, SimCCLabel
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.structures import PoseDataSample
 
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18
 from custom_modules.codecs import PartAffinityField
 from custom_modules.datasets import TargetBatch, target_batch_collate
 from custom_modules.datasets.batches import encode_people
-from custom_modules.errors import UserError
 from custom_modules.models import BatchDataPreprocessor, OpenPoseHead
-from custom_modules.skeletons import OPENPOSE18
 
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))]
 CODEC = dict(type=PartAffinityField, input_size=(64, 48), heatmap_size=(8, 6))
 
 
-def sample(people: int, seed: int, on_device: bool = False, size: tuple[int, int] = (64, 48), **meta: object) -> dict:
+def sample(people: int, seed: int, size: tuple[int, int] = (64, 48), **meta: object) -> dict:
     """A packed sample of random people."""
     rng = np.random.default_rng(seed)
     keypoints = rng.uniform(-10, 80, (people, 18, 2)).astype(np.float32)
     visible = (rng.random((people, 18)) < 0.7).astype(np.float32)
-    codec = PartAffinityField(input_size=(64, 48), heatmap_size=(8, 6), on_device=on_device)
+    codec = PartAffinityField(input_size=(64, 48), heatmap_size=(8, 6))
     encoded = {name: torch.as_tensor(values) for name, values in codec.encode(keypoints, visible).items()}
     data = PoseDataSample(metainfo=meta)
     mask = torch.as_tensor(rng.random((1, 6, 8)), dtype=torch.float32)
-    data.gt_fields = PixelData(heatmap_mask=mask)
-    if on_device:
-        data.gt_instance_labels = InstanceData(**encoded)
-    else:
-        data.gt_fields = PixelData(heatmap_mask=mask, **encoded)
+    data.gt_fields = PixelData(heatmap_mask=mask, **encoded)
     inputs = torch.as_tensor(rng.integers(0, 256, (3, size[1], size[0])), dtype=torch.uint8)
     return dict(inputs=inputs, data_samples=data)
 
@@ -50,18 +46,6 @@ def test_targets_are_the_samples_own() -> None:
             for name, tensor in own['data_samples'].gt_fields.items():
                 assert torch.equal(view.gt_fields.get(name), tensor)
                 assert torch.equal(batch['data_samples'].get(name)[index], tensor)
-
-
-def test_labels_are_padded_with_zeros() -> None:
-    samples = [sample(people, seed=people, on_device=True) for people in (2, 0, 3)]
-    batch = target_batch_collate(samples)['data_samples']
-    assert batch.keypoints_in_input.shape == (3, 3, 18, 2)
-    for index, own in enumerate(samples):
-        labels = own['data_samples'].gt_instance_labels
-        count = len(labels.keypoint_weights)
-        assert torch.equal(batch.keypoints_in_input[index, :count], labels.keypoints_in_input)
-        assert torch.equal(batch.keypoint_weights[index, :count], labels.keypoint_weights)
-        assert not batch.keypoint_weights[index, count:].any()
 
 
 @pytest.mark.parametrize(
@@ -92,17 +76,12 @@ def test_people_encoded_together_are_those_encoded_one_by_one(codec: BaseKeypoin
 @pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('annotated', [None, np.arange(18) % 3 > 0], ids=['all', 'some'])
 def test_losses_and_gradients_are_those_of_a_list_of_samples(annotated: np.ndarray | None, device: str) -> None:
-    """Also where targets are made on the device."""
     meta = {} if annotated is None else dict(annotated_keypoints=annotated)
     preprocessor = BatchDataPreprocessor(mean=[127.0] * 3, std=[128.0] * 3, bgr_to_rgb=True).to(device)
     head = OpenPoseHead(in_channels=3, num_stages=2, decoder=CODEC).to(device)
     found = {}
-    for name, collate, on_device in (
-        ('list', pseudo_collate, False),
-        ('batch', target_batch_collate, False),
-        ('on device', target_batch_collate, True),
-    ):
-        samples = [sample(people, people, on_device, **meta) for people in (2, 0, 3)]
+    for name, collate in (('list', pseudo_collate), ('batch', target_batch_collate)):
+        samples = [sample(people, people, **meta) for people in (2, 0, 3)]
         data = preprocessor(collate(samples), training=True)
         features = torch.nn.functional.avg_pool2d(data['inputs'], 8)
         head.zero_grad()
@@ -110,13 +89,12 @@ def test_losses_and_gradients_are_those_of_a_list_of_samples(annotated: np.ndarr
         sum(losses.values()).backward()
         gradients = torch.cat([parameter.grad.flatten() for parameter in head.parameters()])
         found[name] = torch.stack(list(losses.values())).detach(), gradients
-    for name in ('batch', 'on device'):
-        torch.testing.assert_close(found[name][0], found['list'][0], rtol=1e-5, atol=0)
-        torch.testing.assert_close(found[name][1], found['list'][1], rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(found['batch'][0], found['list'][0], rtol=1e-5, atol=0)
+    torch.testing.assert_close(found['batch'][1], found['list'][1], rtol=1e-4, atol=1e-4)
 
 
 def test_a_worker_makes_the_same_batch() -> None:
-    samples = [sample(people, seed=people, on_device=True) for people in (2, 0, 3, 1)]
+    samples = [sample(people, seed=people) for people in (2, 0, 3, 1)]
     loader = torch.utils.data.DataLoader(samples, batch_size=4, num_workers=1, collate_fn=target_batch_collate)
     (batch,) = loader
     expected = target_batch_collate(samples)

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_annotations import NAMES, person, sound
 
+from classicpose.skeletons import COCO23, FACE68, HAND21, Skeleton
 from custom_modules.datasets.checks.coco import ERROR, WARNING, Findings, check_coco
 from custom_modules.datasets.checks.people import people_of_coco
-from custom_modules.skeletons import COCO23, FACE68, HAND21, Skeleton
 
 
 def found(contents: dict, **more: bool) -> list[tuple[str, str, list]]:

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pycocotools import mask as run_lengths
 
+from classicpose.errors import UserError
+from classicpose.skeletons import BODY25, COCO17, OPENPOSE18
 from custom_modules.datasets import BottomUpCocoDataset
 from custom_modules.datasets.annotations import _decompressed, load_annotation_file
 from custom_modules.datasets.coco import ignored_region, main_people
-from custom_modules.errors import UserError
-from custom_modules.skeletons import BODY25, COCO17, OPENPOSE18
 
 WIDTH, HEIGHT = 640, 480
 

@@ -13,11 +13,11 @@ from mmpose.registry import DATASETS
 from pycocotools import mask as run_lengths
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, known_keypoints
 from custom_modules.codecs import PartAffinityField
 from custom_modules.datasets import BottomUpPeopleDataset, FlicDataset, IgnoreOutsidePeople, LspDataset
-from custom_modules.errors import UserError
 from custom_modules.models import ResidualPartAffinityHead
-from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, known_keypoints
 
 CONFIG = REPOSITORY / 'configs/openpose_lite_coco_lsp_flic.py'
 COCO, LSP, FLIC = range(3)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from classicpose.errors import UserError
+from classicpose.skeletons import BODY25, COCO17, COCO23, FEET6, convert_keypoints
 from custom_modules.datasets import BottomUpCocoDataset
 from custom_modules.datasets.coco import load_annotation_file
-from custom_modules.errors import UserError
 from custom_modules.metrics import BodyCocoMetric, FootCocoMetric
-from custom_modules.skeletons import BODY25, COCO17, COCO23, FEET6, convert_keypoints
 
 FEET = [name in FEET6.keypoints for name in BODY25.keypoints]
 LEFT_ANKLE, RIGHT_ANKLE = (COCO17.keypoints.index(f'{side}_ankle') for side in ('left', 'right'))

@@ -12,10 +12,10 @@ from mmengine.dataset import DefaultSampler, pseudo_collate
 from mmpose.registry import DATASETS
 from torch.utils.data import DataLoader
 
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10, observer_centric, seen_from_behind
 from custom_modules.datasets import FlicDataset, flic
 from custom_modules.datasets.flic import COORDS_COLUMNS, person_box, read_flic, split_rows
-from custom_modules.errors import UserError
-from custom_modules.skeletons import FLIC10, observer_centric, seen_from_behind
 
 FIELDS = ('filepath', 'coords', 'torsobox', 'istrain', 'istest')
 EYES = [FLIC10.keypoints.index(f'{side}_eye') for side in ('left', 'right')]

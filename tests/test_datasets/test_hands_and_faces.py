@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 import pytest
 
+from classicpose.errors import UserError
+from classicpose.skeletons import FACE70
 from custom_modules.datasets import HandOrFaceDataset, MirrorLeftHand
 from custom_modules.datasets.hands_and_faces import square_box
-from custom_modules.errors import UserError
-from custom_modules.skeletons import FACE70
 
 
 def annotation(**changes: object) -> dict:

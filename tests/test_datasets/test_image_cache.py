@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from classicpose.errors import UserError
 from custom_modules.datasets import LoadIntactImage, image_cache
 from custom_modules.datasets.image_cache import ImageCache
-from custom_modules.errors import UserError
 
 _MIB = 1 / 1024  # in GiB
 

@@ -10,12 +10,12 @@ from mmengine.config import Config
 from pycocotools.coco import COCO
 from small_annotations import HEIGHT, NAMES, WIDTH, person, sound
 
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17
 from custom_modules.datasets.checks.coco import ERROR, WARNING, check_coco
 from custom_modules.datasets.checks.images import check_images, check_shared
 from custom_modules.datasets.checks.people import People, people_of_coco, richest_images
 from custom_modules.datasets.checks.report import find_datasets, inspect_dataset, report
-from custom_modules.errors import UserError
-from custom_modules.skeletons import COCO17
 
 
 def test_what_is_reported() -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import scipy.io
 
+from classicpose.errors import UserError
+from classicpose.skeletons import LSP14
 from custom_modules.datasets import LspDataset
 from custom_modules.datasets.lsp import read_lsp
-from custom_modules.errors import UserError
-from custom_modules.skeletons import LSP14
 
 
 def people(count: int) -> np.ndarray:

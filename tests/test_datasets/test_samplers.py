@@ -12,9 +12,9 @@ from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 from torch.utils.data import Dataset
 
+from classicpose.errors import UserError
 from custom_modules.datasets import SameSizeBatchSampler
 from custom_modules.datasets.synthetic.coco import generate_coco
-from custom_modules.errors import UserError
 
 
 class Sizes(Dataset):

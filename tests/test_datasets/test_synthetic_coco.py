@@ -12,6 +12,8 @@ from generate_data_tool import generate_data
 from pycocotools import mask as run_lengths
 from pycocotools.coco import COCO
 
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17
 from custom_modules.datasets.synthetic.coco import (
     UNANNOTATED_SHARE,
     draw_image,
@@ -19,12 +21,7 @@ from custom_modules.datasets.synthetic.coco import (
     mask_to_polygons,
     mask_to_rle,
 )
-from custom_modules.datasets.synthetic.images import (
-    CROWD_SHARE,
-    EMPTY_SHARE,
-    draw_occluder,
-    place_people,
-)
+from custom_modules.datasets.synthetic.images import CROWD_SHARE, EMPTY_SHARE, draw_occluder, place_people
 from custom_modules.datasets.synthetic.people import (
     PARTS,
     Person,
@@ -34,8 +31,6 @@ from custom_modules.datasets.synthetic.people import (
     sample_person,
 )
 from custom_modules.datasets.synthetic.poses import JOINTS, sample_pose
-from custom_modules.errors import UserError
-from custom_modules.skeletons import COCO17
 
 SIZE = (144, 112)
 NOSE, LEFT_EYE, RIGHT_EYE = (COCO17.keypoints.index(n) for n in ('nose', 'left_eye', 'right_eye'))

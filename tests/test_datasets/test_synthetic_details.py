@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from classicpose.skeletons import FACE68, FEET6, HAND21
 from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.details import face_keypoints, foot_keypoints, hand_keypoints, whole_body
 from custom_modules.datasets.synthetic.people import PARTS, Person, draw_person, read_keypoints, sample_look
 from custom_modules.datasets.synthetic.poses import sample_pose
-from custom_modules.skeletons import FACE68, FEET6, HAND21
 
 SIDE = 600
 

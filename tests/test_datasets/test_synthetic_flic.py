@@ -8,11 +8,11 @@ import pytest
 import scipy.io
 from generate_data_tool import generate_data
 
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10, seen_from_behind
 from custom_modules.datasets.flic import COORDS_COLUMNS, FlicPeople, person_box, read_flic
 from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.flic import TWO_PEOPLE_SHARE, draw_still, generate_flic
-from custom_modules.errors import UserError
-from custom_modules.skeletons import FLIC10, seen_from_behind
 
 SIZE = (120, 80)
 

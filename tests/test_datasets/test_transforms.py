@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from pycocotools import mask as run_lengths
 
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18
 from custom_modules.datasets import CropAroundPerson, LoadIntactImage, ResizeToHeight
-from custom_modules.errors import UserError
-from custom_modules.skeletons import OPENPOSE18
 
 SIZE, CELLS = (368, 368), (46, 46)
 

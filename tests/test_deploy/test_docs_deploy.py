@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 from shipped_configs import REPOSITORY
 
+from classicpose.images import read_image
+from classicpose.inference import Predictor
+from classicpose.inference.zoo import named_model
+from classicpose.writers.video import VideoFile
 from custom_modules.configuration.loading import load_config
 from custom_modules.deploy.export import export
-from custom_modules.images import read_image
-from custom_modules.inference import Predictor
-from custom_modules.inference.zoo import find_model
-from custom_modules.writers.video import VideoFile
+from custom_modules.prediction import find_model
 
 
 @pytest.fixture(scope='module')
@@ -26,7 +27,7 @@ def programs() -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A network, a photograph of one person and a video of it."""
     folder = tmp_path_factory.mktemp('deployed')
-    config, checkpoint = find_model('openpose_lite')
+    config, checkpoint = find_model(named_model('openpose_lite'))
     export(load_config(config), checkpoint, folder / 'openpose_lite.onnx')
     (folder / 'photo.jpg').write_bytes((REPOSITORY / 'docs/samples/baseball_1888.jpg').read_bytes())
     with VideoFile(folder / 'walk.mp4') as video:

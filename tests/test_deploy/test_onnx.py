@@ -16,15 +16,15 @@ from mmpose.registry import DATASETS, MODELS
 from shipped_configs import CONFIGS, REPOSITORY
 from torch import nn
 
+from classicpose.errors import UserError
+from classicpose.networks.description import read_description
+from classicpose.skeletons import COCO17
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.transforms import ResizeToHeight
 from custom_modules.deploy import export as onnx_export
 from custom_modules.deploy.export import export
 from custom_modules.deploy.network import onnx_estimator
-from custom_modules.errors import UserError
 from custom_modules.models import DeepPoseAlexNet, OpenPoseVGG, PoseMachineHead, PoseMachineVGG
-from custom_modules.runtime.description import read_description
-from custom_modules.skeletons import COCO17
 
 LITE0 = REPOSITORY / 'configs/lite0_simcc_coco.py'
 SIMPLE = REPOSITORY / 'configs/simplepose_coco.py'

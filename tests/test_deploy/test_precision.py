@@ -9,12 +9,13 @@ from mmengine.config import Config
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.inference import Predictor
+from classicpose.inference.zoo import named_model
 from custom_modules.configuration.loading import load_config
 from custom_modules.deploy import precision
 from custom_modules.deploy.precision import evaluate, export_smaller
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor
-from custom_modules.inference.zoo import find_model
+from custom_modules.prediction import find_model
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def lite(generated_data: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Config,
     """The shipped network, tested on two drawn images."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     monkeypatch.setattr(precision, '_CALIBRATION_IMAGES', 2)
-    config, checkpoint = find_model('openpose_lite')
+    config, checkpoint = find_model(named_model('openpose_lite'))
     return load_config(
         config, ['test_dataloader.dataset.indices=2', 'val_dataloader.dataset.pipeline.1.height=96']
     ), checkpoint

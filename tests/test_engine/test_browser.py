@@ -27,12 +27,12 @@ from mmpose.structures import PoseDataSample
 from people import UPRIGHT
 from shipped_configs import CONFIGS, REPOSITORY
 
+from classicpose.skeletons import COCO17, FLIC10, OPENPOSE18, Skeleton
 from custom_modules.codecs import DeepPoseLabel, PartAffinityField
 from custom_modules.datasets import BottomUpCocoDataset, CropAroundPerson, LoadIntactImage
 from custom_modules.engine import browser
 from custom_modules.engine.browser import Browser, cascade_stages
 from custom_modules.models import DeepPoseCascade
-from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18, Skeleton
 from custom_modules.visualization import samples
 from custom_modules.visualization.samples import contact_sheet, draw_cascade_sample, draw_sample
 

@@ -10,9 +10,9 @@ from mmengine.optim import OneCycleLR
 from mmengine.runner import Runner
 from torch import nn
 
+from classicpose.errors import UserError
 from custom_modules.engine.checkpoints import DataOnlyHook, check_state_dict, latest_checkpoint
 from custom_modules.engine.runner import PoseRunner
-from custom_modules.errors import UserError
 
 
 def save(path: Path, age: float = 0) -> Path:

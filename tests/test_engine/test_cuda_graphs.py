@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from classicpose.errors import UserError
 from custom_modules.engine.cuda_graphs import record_for_training
-from custom_modules.errors import UserError
 
 
 class Model(nn.Module):

@@ -19,8 +19,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from classicpose.skeletons import COCO17, OPENPOSE18
 from custom_modules.engine import ModelGraphHook, PredictionImageHook
-from custom_modules.skeletons import COCO17, OPENPOSE18
 
 HEIGHT, WIDTH = 80, 120
 GREY = 128

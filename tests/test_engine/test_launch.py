@@ -9,10 +9,10 @@ from mmengine.config import Config
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
+from classicpose.errors import UserError
 from custom_modules.engine import launch
 from custom_modules.engine.hooks.images import PredictionImageHook
 from custom_modules.engine.optim import BFloat16OptimWrapper
-from custom_modules.errors import UserError
 
 
 def optim_config(**settings) -> Config:

@@ -10,10 +10,10 @@ from mmengine.logging import MessageHub
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from torch import nn
 
+from classicpose.errors import UserError
 from custom_modules.engine import GroupedOptimWrapperConstructor, GuardedOptimWrapper
 from custom_modules.engine.optim import BFloat16OptimWrapper
 from custom_modules.engine.scalars import LazyMessageHub
-from custom_modules.errors import UserError
 
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))]
 

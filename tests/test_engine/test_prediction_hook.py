@@ -14,9 +14,9 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.structures import PoseDataSample
 from shipped_configs import REPOSITORY
 
+from classicpose.skeletons import COCO17
 from custom_modules.engine import PredictionCheckHook, launch
 from custom_modules.engine.hooks.predictions import distances_between, explain, mean_distance, measure, spread
-from custom_modules.skeletons import COCO17
 
 NAMES = COCO17.keypoints
 

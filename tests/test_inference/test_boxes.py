@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.inference import Predictor
+from classicpose.inference.boxes import BoxesOfPeople, upper_body_squares, whole_body_boxes
+from classicpose.people import People, boxes_around
+from classicpose.skeletons import COCO17, FLIC10, OPENPOSE18
 from custom_modules.datasets.flic import person_box, read_flic
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor
-from custom_modules.inference.boxes import BoxesOfPeople, upper_body_squares, whole_body_boxes
-from custom_modules.people import People, boxes_around
-from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18
 
 
 def people(skeleton, keypoints: np.ndarray, scores: np.ndarray) -> People:

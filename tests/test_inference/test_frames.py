@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from custom_modules.errors import UserError
-from custom_modules.inference.frames import Frame, open_frames
+from classicpose.errors import UserError
+from classicpose.inference.frames import Frame, open_frames
 
 FRAMES = 24
 FPS = 12.5
@@ -78,7 +78,7 @@ def test_frames_of_a_video(video: Path, chosen: dict, numbers: range) -> None:
 
 
 def test_frames_where_seeking_fails(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('custom_modules.writers.video.cv2.CAP_PROP_POS_FRAMES', -7)
+    monkeypatch.setattr('classicpose.writers.video.cv2.CAP_PROP_POS_FRAMES', -7)
     assert [shown(frame) for frame in open_frames([video], frame_first=15, frame_step=4)] == [15, 19, 23]
 
 

@@ -13,11 +13,11 @@ from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 from test_part_boxes import somebody
 
-from custom_modules.errors import UserError
-from custom_modules.inference import trained
-from custom_modules.inference.hands_and_faces import PartNetwork
-from custom_modules.people import People
-from custom_modules.skeletons import BODY25, FACE70, HAND21
+from classicpose.errors import UserError
+from classicpose.inference.hands_and_faces import PartNetwork
+from classicpose.people import People
+from classicpose.skeletons import BODY25, FACE70, HAND21
+from custom_modules.prediction import trained
 
 HAND_CONFIG = REPOSITORY / 'configs/openpose_hand_coco_wholebody.py'
 SEEN: list[torch.Tensor] = []

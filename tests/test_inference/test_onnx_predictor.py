@@ -17,39 +17,45 @@ import torch.nn.functional as F
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.inference import Predictor
+from classicpose.inference.zoo import named_model
+from classicpose.networks.description import KEY
+from classicpose.networks.scales import scaled_inputs, unscaled_maps
+from classicpose.people import People
 from custom_modules.configuration.loading import load_config
 from custom_modules.deploy.export import export
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor
-from custom_modules.inference.zoo import find_model
 from custom_modules.models.pose_estimators.openpose import _resample, _scale_inputs
-from custom_modules.people import People
-from custom_modules.runtime.description import KEY
-from custom_modules.runtime.scales import scaled_inputs, unscaled_maps
+from custom_modules.prediction import find_model
 
 PHOTOGRAPH = REPOSITORY / 'docs/samples/baseball_1888.jpg'
 # Of what prediction from a config imports; a dict entry of None makes `import` fail.
-UNNEEDED = ('torch', 'torchvision', 'mmpose', 'mmengine', 'mmdet', 'mmcv', 'scipy', 'matplotlib', 'pycocotools', 'onnx')
+UNNEEDED = (
+    'torch',
+    'torchvision',
+    'mmpose',
+    'mmengine',
+    'mmdet',
+    'mmcv',
+    'scipy',
+    'matplotlib',
+    'pycocotools',
+    'onnx',
+    'custom_modules',
+    'projects',
+)
 PREDICT_WITHOUT = f"""
 import runpy, sys
 sys.modules.update(dict.fromkeys({UNNEEDED}))
-sys.argv = ['predict.py', *sys.argv[1:]]
-runpy.run_path({str(REPOSITORY / 'tools/predict.py')!r}, run_name='__main__')
-"""
-# Of what MMPose, MMEngine and torchvision import, and prediction with PyTorch does not use.
-UNUSED = ('matplotlib', 'mmdet', 'onnx', 'onnxruntime', 'pandas', 'scipy.io', 'scipy.stats', 'sympy', 'torchvision')
-PREDICT_AND_LIST = f"""
-import runpy, sys
-sys.argv = ['predict.py', *sys.argv[1:]]
-runpy.run_path({str(REPOSITORY / 'tools/predict.py')!r}, run_name='__main__')
-print([name for name in {(*UNUSED, 'torch._dynamo', 'torch.distributed.fsdp')} if name in sys.modules])
+sys.argv = ['classicpose', 'predict', *sys.argv[1:]]
+runpy.run_module('classicpose', run_name='__main__')
 """
 
 
 @pytest.fixture(scope='module')
 def lite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The shipped network as a file."""
-    config, checkpoint = find_model('openpose_lite')
+    config, checkpoint = find_model(named_model('openpose_lite'))
     return export(load_config(config), checkpoint, tmp_path_factory.mktemp('lite') / 'lite.onnx').path
 
 
@@ -64,7 +70,7 @@ def assert_same(found: People, expected: People, atol: float = 0.02) -> None:
 
 def test_the_shipped_network_finds_the_same_people(lite: Path) -> None:
     settings = dict(maps=True, candidates=True, device='cpu')
-    expected = Predictor('openpose_lite', **settings)(PHOTOGRAPH)
+    expected = Predictor(*find_model(named_model('openpose_lite')), **settings)(PHOTOGRAPH)
     predict = Predictor(lite, **settings)
     found = predict(PHOTOGRAPH)
     assert len(found) == 1
@@ -78,7 +84,7 @@ def test_the_shipped_network_finds_the_same_people(lite: Path) -> None:
 
 def test_options_change_what_they_change_with_pytorch(lite: Path) -> None:
     settings = dict(net_resolution=(-1, 256), scale_number=2, scale_gap=0.3, maximize_positives=True, maps=True)
-    expected = Predictor('openpose_lite', **settings)(PHOTOGRAPH)
+    expected = Predictor(*find_model(named_model('openpose_lite')), **settings)(PHOTOGRAPH)
     found = Predictor(lite, **settings)(PHOTOGRAPH)
     np.testing.assert_allclose(found.heatmaps, expected.heatmaps, atol=2e-4)
     np.testing.assert_allclose(found.pafs, expected.pafs, atol=2e-4)
@@ -120,7 +126,7 @@ def test_single_people_are_pytorchs(
         config.model.test_cfg.scales = (0.9, 1.0, 1.1)
     torch.manual_seed(0)
     torch.save(dict(state_dict=MODELS.build(config.model).state_dict()), tmp_path / 'random.pth')
-    monkeypatch.setattr('custom_modules.inference.trained.load_config', lambda *_: config)
+    monkeypatch.setattr('custom_modules.prediction.trained.load_config', lambda *_: config)
     settings = dict(boxes=lambda frame: np.array([[20, 10, 190, 300, 1], [150.5, 80, 260, 180, 0.5]]), device='cpu')
     expected = Predictor(path, tmp_path / 'random.pth', **settings)(PHOTOGRAPH)
     found = Predictor(export(config, tmp_path / 'random.pth', tmp_path / 'network.onnx').path, **settings)(PHOTOGRAPH)
@@ -130,32 +136,22 @@ def test_single_people_are_pytorchs(
     np.testing.assert_allclose(found.boxes, expected.boxes)
 
 
-def test_no_pytorch_is_needed(lite: Path, tmp_path: Path) -> None:
-    """All outputs, where importing anything heavy fails."""
+def test_no_pytorch_is_needed(tmp_path: Path) -> None:
+    """All outputs by a name of the zoo, in another folder, where importing anything heavy fails."""
     outputs = ['--write_json', 'json', '--write_coco_json', 'all.json', '--write_csv', 'all.csv', '--out-dir', 'drawn']
     outputs += ['--write_maps', 'maps', '--write_heatmaps', 'maps', '--write_video', 'all.avi', '--smoothing']
     result = subprocess.run(
-        [sys.executable, '-c', PREDICT_WITHOUT, lite, PHOTOGRAPH, *outputs],
+        [sys.executable, '-c', PREDICT_WITHOUT, 'openpose_lite', PHOTOGRAPH, *outputs],
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
     assert result.returncode == 0, result.stderr
     people = json.loads((tmp_path / 'json/baseball_1888_keypoints.json').read_text())['people']
-    expected = Predictor(lite)(PHOTOGRAPH)
+    expected = Predictor('openpose_lite')(PHOTOGRAPH)
     assert len(people) == len(expected) == 1
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {'json', 'all.json', 'all.csv', 'drawn', 'maps', 'all.avi'}
-
-
-def test_pytorchs_prediction_leaves_what_it_does_not_use(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [sys.executable, '-c', PREDICT_AND_LIST, 'openpose_lite', PHOTOGRAPH, '--out-dir', tmp_path],
-        capture_output=True,
-        text=True,
-    )
-    assert result.returncode == 0, result.stderr
-    assert result.stdout == '[]\n'
 
 
 def changed(path: Path, folder: Path, **entries: object) -> Path:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from custom_modules.inference.overlap import BackgroundWriter, prefetched
+from classicpose.inference.overlap import BackgroundWriter, prefetched
 
 
 class Source:

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.inference import Predictor
-from custom_modules.inference.boxes import upper_body_squares
-from custom_modules.people import People
-from custom_modules.skeletons import COCO17
+from classicpose.inference import Predictor
+from classicpose.inference.boxes import upper_body_squares
+from classicpose.people import People
+from classicpose.skeletons import COCO17
 
 PAIRS = ('shoulder', 'elbow', 'wrist', 'hip')
 JOINTS = [f'{side}_{part}' for part in PAIRS for side in ('left', 'right')]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom_modules.inference.part_boxes import face_squares, hand_squares, lacking
-from custom_modules.people import People
-from custom_modules.skeletons import BODY25, COCO17, FACE70, MPI15, OPENPOSE18, Skeleton
+from classicpose.inference.part_boxes import face_squares, hand_squares, lacking
+from classicpose.people import People
+from classicpose.skeletons import BODY25, COCO17, FACE70, MPI15, OPENPOSE18, Skeleton
 
 
 def somebody(skeleton: Skeleton = OPENPOSE18, **keypoints: tuple) -> People:

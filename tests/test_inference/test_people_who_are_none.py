@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.inference import Predictor
+from classicpose.inference import Predictor
 
 _SPARE = 0.1  # of a box's sides, on each side
 

@@ -16,14 +16,15 @@ from mmpose.registry import MODELS
 from PIL import Image
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.inference import Predictor
+from classicpose.inference.boxes import BoxFile
+from classicpose.inference.frames import Frame
+from classicpose.skeletons import COCO17, FLIC10, OPENPOSE18
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.flic import FlicDataset
 from custom_modules.engine import launch
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor
-from custom_modules.inference.boxes import BoxFile, PersonDetector
-from custom_modules.inference.frames import Frame
-from custom_modules.skeletons import COCO17, FLIC10, OPENPOSE18
+from custom_modules.prediction import PersonDetector
 
 CONFIGS = REPOSITORY / 'configs'
 OPENPOSE = CONFIGS / 'demo/openpose_generated.py'

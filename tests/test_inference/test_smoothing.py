@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from people import UPRIGHT
 
-from custom_modules.inference.smoothing import OneEuroSmoother
-from custom_modules.people import People
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.inference.smoothing import OneEuroSmoother
+from classicpose.people import People
+from classicpose.skeletons import OPENPOSE18
 
 FPS = 25.0
 

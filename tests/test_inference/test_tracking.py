@@ -10,9 +10,9 @@ from people import UPRIGHT
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from custom_modules.inference.tracking import Tracker, oks_matrix, person_areas
-from custom_modules.people import People
-from custom_modules.skeletons import COCO17, OPENPOSE18
+from classicpose.inference.tracking import Tracker, oks_matrix, person_areas
+from classicpose.people import People
+from classicpose.skeletons import COCO17, OPENPOSE18
 
 HEIGHT = 200.0
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +13,19 @@ import torch
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.errors import UserError
+from classicpose.inference import Predictor, zoo
 from custom_modules.configuration.loading import load_config
 from custom_modules.engine import launch
 from custom_modules.engine.checkpoints import load_weights
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor, zoo
 from custom_modules.models.weights.released import from_ours
+from custom_modules.prediction import find_model
+from custom_modules.prediction import zoo as checkpoints
 from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
 OURS = [model for model in zoo.named_models().values() if not model.source]
 OTHERS = [model for model in zoo.named_models().values() if model.source]
+CHECKPOINTS = REPOSITORY / 'checkpoints'
 PHOTOGRAPH = REPOSITORY / 'docs/samples/baseball_1888.jpg'
 # What each of our models found in the photograph when it was published.
 FOUND = json.loads((Path(__file__).parent / 'zoo_keypoints.json').read_text())
@@ -30,24 +33,47 @@ FOUND = json.loads((Path(__file__).parent / 'zoo_keypoints.json').read_text())
 BOXES = dict(deeppose_flic_lite0=[60, 40, 300, 280, 1])
 
 
-def test_the_folder_holds_the_listed_files_and_nothing_else() -> None:
-    files = {path.name for path in zoo.FOLDER.iterdir()}
-    assert files == {model.file for model in OURS} | {'README.md', 'index.json'}
-    assert sum(model.path.stat().st_size for model in OURS) <= 25e6
+def test_the_folders_hold_the_listed_files_and_nothing_else() -> None:
+    files = {path.name: path.stat().st_size for folder in (zoo.FOLDER, CHECKPOINTS) for path in folder.iterdir()}
+    assert set(files) == {name for model in OURS for name in (model.file, model.onnx)} | {'README.md', 'index.json'}
+    assert max(files.values()) <= 8e6
+    assert sum(files.values()) <= 40e6
 
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
-def test_files_hold_weights_alone_in_half_precision(model: zoo.NamedModel) -> None:
-    assert model.path.stat().st_size <= 8e6
-    contents = torch.load(model.path, weights_only=True)
+def test_checkpoints_hold_weights_alone_in_half_precision(model: zoo.NamedModel) -> None:
+    contents = torch.load(CHECKPOINTS / model.file, weights_only=True)
     assert list(contents) == ['state_dict']
     assert {tensor.dtype for tensor in contents['state_dict'].values()} == {torch.float16, torch.int64}
 
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
-def test_the_card_names_the_file(model: zoo.NamedModel) -> None:
-    card = (zoo.FOLDER / 'README.md').read_text()
-    assert all(text in card for text in (model.name, model.file, model.sha256, f'{model.value:.3f}', model.licence))
+def test_the_card_names_the_files(model: zoo.NamedModel) -> None:
+    card = (CHECKPOINTS / 'README.md').read_text()
+    for text in (
+        model.name,
+        model.file,
+        model.sha256,
+        model.onnx,
+        model.onnx_sha256,
+        f'{model.value:.3f}',
+        model.licence,
+    ):
+        assert text in card
+
+
+@pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
+def test_the_network_in_the_package_is_the_checkpoints(model: zoo.NamedModel) -> None:
+    """Both in half precision, of weights that were rounded at different places."""
+    box = np.array([BOXES[model.name]], np.float32) if model.name in BOXES else None
+    boxes = None if box is None else lambda frame: box
+    found, expected = (
+        Predictor(*given, device='cpu', boxes=boxes)(PHOTOGRAPH) for given in ((model.name,), find_model(model))
+    )
+    assert len(found) == len(expected) == 1
+    sure = expected.keypoint_scores > 0.05
+    np.testing.assert_allclose(found.keypoints[sure], expected.keypoints[sure], atol=1)
+    np.testing.assert_allclose(found.keypoint_scores, expected.keypoint_scores, atol=0.02)
 
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
@@ -65,7 +91,7 @@ def test_the_cards_number(
 ) -> None:
     data = request.getfixturevalue('real_flic' if 'flic' in model.name else 'real_coco')
     monkeypatch.setenv('CLASSICPOSE_DATA', str(data.parent))
-    metrics = launch.test(REPOSITORY / model.config, model.path, work_dir=tmp_path)
+    metrics = launch.test(REPOSITORY / model.config, CHECKPOINTS / model.file, work_dir=tmp_path)
     assert metrics[model.metric] == pytest.approx(model.value, abs=0.002)
 
 
@@ -83,25 +109,29 @@ def test_an_unknown_name_brings_the_nearest() -> None:
     ('change', 'message'),
     [
         (lambda data: data[:-1] + b'x', 'not the one of openpose_lite: its SHA-256 is'),
-        (lambda data: data[: len(data) // 2], 'incomplete'),
+        (lambda data: data[: len(data) // 2], 'incomplete|its SHA-256 is'),
         (
             lambda data: b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n',
             'Git LFS pointer.*git lfs',
         ),
-        (lambda data: None, 'does not exist'),
+        (lambda data: None, 'does not exist|is missing'),
     ],
     ids=['another', 'cut short', 'pointer', 'missing'],
 )
 def test_files_that_are_not_the_models(change, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    shutil.copytree(zoo.FOLDER, tmp_path / 'checkpoints')
-    monkeypatch.setattr(zoo, 'FOLDER', tmp_path / 'checkpoints')
-    path = tmp_path / 'checkpoints/openpose_lite_coco.pth'
-    data = change(path.read_bytes())
-    path.unlink()
-    if data is not None:
-        path.write_bytes(data)
-    with pytest.raises(UserError, match=rf'openpose_lite_coco\.pth.*{message}'):
-        zoo.find_model('openpose_lite')
+    """The network in the package and the checkpoint in the repository alike."""
+    model = zoo.named_model('openpose_lite')
+    for module, name, load in (
+        (zoo, model.onnx, lambda: Predictor('openpose_lite')),
+        (checkpoints, model.file, lambda: find_model(model)),
+    ):
+        path = tmp_path / name
+        data = change((module.FOLDER / name).read_bytes())
+        if data is not None:
+            path.write_bytes(data)
+        monkeypatch.setattr(module, 'FOLDER', tmp_path)
+        with pytest.raises(UserError, match=rf'{re.escape(name)}.*({message})'):
+            load()
 
 
 @pytest.mark.parametrize('model', OTHERS, ids=lambda model: model.name)
@@ -110,7 +140,7 @@ def test_weights_of_others_are_asked_for(
 ) -> None:
     monkeypatch.setenv('CLASSICPOSE_DATA', str(tmp_path))
     with pytest.raises(UserError) as raised:
-        zoo.find_model(model.name)
+        Predictor(model.name)
     expected = (model.file, model.source, model.licence, str(tmp_path / 'released'))
     assert all(text in str(raised.value) for text in expected)
 
@@ -121,17 +151,18 @@ def test_weights_of_others_are_converted_once(tmp_path: Path, monkeypatch: pytes
     model = zoo.named_models()['lightweight_openpose']
     config = load_config(REPOSITORY / model.config, ['model.head.num_refinements=3'])
     weights = MODELS.build(config.model).state_dict()
-    model.path.parent.mkdir()
-    torch.save(dict(state_dict=from_ours(weights, LIGHTWEIGHT_OPENPOSE.namings[0])), model.path)
-    config, converted = zoo.find_model(model.name)
+    weights_file = tmp_path / 'released' / model.file
+    weights_file.parent.mkdir()
+    torch.save(dict(state_dict=from_ours(weights, LIGHTWEIGHT_OPENPOSE.namings[0])), weights_file)
+    config, converted = find_model(model)
     network = MODELS.build(load_config(config).model)
     load_weights(network, converted)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
-    os.utime(model.path, (1, 1))
+    os.utime(weights_file, (1, 1))
     before = converted.stat().st_mtime_ns
-    assert zoo.find_model(model.name) == (config, converted)
+    assert find_model(model) == (config, converted)
     assert converted.stat().st_mtime_ns == before
     later = converted.stat().st_mtime + 10
-    os.utime(model.path, (later, later))
-    zoo.find_model(model.name)
+    os.utime(weights_file, (later, later))
+    find_model(model)
     assert converted.stat().st_mtime_ns > before

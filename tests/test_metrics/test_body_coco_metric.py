@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, OPENPOSE18, convert_keypoints
 from custom_modules.metrics import BodyCocoMetric
-from custom_modules.skeletons import COCO17, OPENPOSE18, convert_keypoints
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ import torch
 from joint_cases import evaluate, people, samples
 from mmpose.registry import METRICS
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
 from custom_modules.metrics import PCP, PDJ, pcp, pdj, torso_diameters
-from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
 
 
 def test_the_classes_report_what_the_functions_say() -> None:
@@ -145,7 +145,7 @@ def test_a_limb_across_the_body_is_not_mixed_with_those_beside_it() -> None:
 
 def test_configs_name_the_classes() -> None:
     metric = METRICS.build(
-        dict(type='mmpose.PDJ', skeleton='custom_modules.skeletons.LSP14', thresholds=[0.5], prefix='lsp')
+        dict(type='mmpose.PDJ', skeleton='classicpose.skeletons.LSP14', thresholds=[0.5], prefix='lsp')
     )
     assert metric.skeleton is LSP14 and metric.prefix == 'lsp'
     assert METRICS.build(dict(type='mmpose.PCP', threshold=0.2)).prefix == 'pcp'

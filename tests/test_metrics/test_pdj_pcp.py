@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joint_cases import people
 
+from classicpose.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton, observer_centric, seen_from_behind
 from custom_modules.metrics import auc, pcp, pdj, torso_box_diameters, torso_diameters
-from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton, observer_centric, seen_from_behind
 
 reproducible = settings(derandomize=True, deadline=None)
 seeds = st.integers(0, 2**32 - 1)
@@ -211,7 +211,7 @@ def test_a_torso_reaches_from_the_left_shoulder_to_the_right_hip() -> None:
     keypoints[1, 7] = np.nan
     np.testing.assert_array_equal(torso_diameters(keypoints), [5, np.nan])
     np.testing.assert_array_equal(torso_diameters(keypoints, (0, 7)), [5, np.nan])
-    np.testing.assert_array_equal(torso_diameters(keypoints, 'custom_modules.skeletons.FLIC10'), [5, np.nan])
+    np.testing.assert_array_equal(torso_diameters(keypoints, 'classicpose.skeletons.FLIC10'), [5, np.nan])
     np.testing.assert_array_equal(torso_box_diameters([[1, 2, 4, 6], [0, 0, 0, 0]]), [5, 0])
     with pytest.raises(ValueError, match='stick has no left_shoulder and no right_hip'):
         torso_diameters(keypoints, Skeleton(name='stick', keypoints=('nose',), limbs=(), sigmas=(1.0,)))

@@ -9,8 +9,8 @@ import pytest
 from joint_cases import evaluate, samples
 from scipy.io import loadmat
 
+from classicpose.skeletons import Skeleton, observer_centric, seen_from_behind
 from custom_modules.metrics import PCP, PDJ, pcp, pdj, torso_box_diameters, torso_diameters
-from custom_modules.skeletons import Skeleton, observer_centric, seen_from_behind
 
 CPM9 = Skeleton(
     name='flic_cpm',

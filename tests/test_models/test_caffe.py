@@ -14,7 +14,7 @@ from mmpose.registry import MODELS
 from mmpose.structures import PoseDataSample
 from shipped_configs import REPOSITORY
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
 from custom_modules.models.weights.caffe import read_caffemodel, write_caffemodel
 from custom_modules.models.weights.openpose import OPENPOSE_NETWORKS
 from custom_modules.models.weights.released import Network, from_ours, recognise, to_ours

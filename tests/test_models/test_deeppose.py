@@ -14,10 +14,10 @@ from mmpose.structures import PoseDataSample
 from torch import nn
 from torch.nn import functional as F
 
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10
 from custom_modules.codecs import DeepPoseLabel
-from custom_modules.errors import UserError
 from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
-from custom_modules.skeletons import FLIC10
 
 FLIP = list(FLIC10.flip_indices)
 

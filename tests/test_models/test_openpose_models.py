@@ -9,9 +9,9 @@ from mmengine.structures import InstanceData, PixelData
 from mmpose.structures import PoseDataSample
 from torch import nn
 
+from classicpose.skeletons import BODY25, FACE70, HAND21, MPI15, OPENPOSE18, Skeleton
 from custom_modules.codecs import PartAffinityField, PoseMachineHeatmap
 from custom_modules.models import OpenPose2019Head, OpenPoseHead, OpenPoseVGG, PoseMachineHead, PoseMachineVGG
-from custom_modules.skeletons import BODY25, FACE70, HAND21, MPI15, OPENPOSE18, Skeleton
 
 
 def codec(skeleton: Skeleton, kind: type = PartAffinityField) -> dict:

@@ -13,17 +13,10 @@ from people import UPRIGHT
 from shipped_configs import REPOSITORY
 from torch import nn
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
+from classicpose.skeletons import OPENPOSE18, OPENPOSE18_RELEASED
 from custom_modules.models.weights.openpose import OPENPOSE
-from custom_modules.models.weights.released import (
-    Naming,
-    Network,
-    from_ours,
-    recognise,
-    to_ours,
-    weights_of,
-)
-from custom_modules.skeletons import OPENPOSE18, OPENPOSE18_RELEASED
+from custom_modules.models.weights.released import Naming, Network, from_ours, recognise, to_ours, weights_of
 from projects.lightweight_openpose.released_weights import LIGHTWEIGHT_OPENPOSE
 
 NETWORKS = (OPENPOSE, LIGHTWEIGHT_OPENPOSE)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from custom_modules.paf import Connections, Peaks, assemble_people
-from custom_modules.skeletons import Skeleton
+from classicpose.paf import Connections, Peaks, assemble_people
+from classicpose.skeletons import Skeleton
 
 BODY = Skeleton(
     'body', ('nose', 'neck', 'left_eye', 'right_eye', 'head_top'), ((0, 1), (1, 2), (1, 3), (3, 4), (2, 4)), (0.1,) * 5,

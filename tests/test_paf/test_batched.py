@@ -9,9 +9,10 @@ import pytest
 import torch
 from crowds import CELLS, STRIDE, Maps, People, assert_same_people, crowd, draw, draw_noisily
 
+from classicpose.paf import DECODERS, DecodeSettings, decode_people
+from classicpose.skeletons import COCO17, OPENPOSE18, Skeleton
 from custom_modules.codecs import PartAffinityField
-from custom_modules.paf import DECODERS, DecodeSettings, decode_batch, decode_people
-from custom_modules.skeletons import COCO17, OPENPOSE18, Skeleton
+from custom_modules.codecs.batched import decode_batch
 
 DEVICES = [
     'cpu',

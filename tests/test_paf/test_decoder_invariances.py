@@ -14,16 +14,8 @@ from people import UPRIGHT
 from properties import grids, mirror_people, property_test, seeds
 from scipy.optimize import linear_sum_assignment
 
-from custom_modules.paf import (
-    DECODERS,
-    Connections,
-    decode_people,
-    find_peaks,
-    flip_maps,
-    match_one_to_one,
-    score_limbs,
-)
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.paf import DECODERS, Connections, decode_people, find_peaks, flip_maps, match_one_to_one, score_limbs
+from classicpose.skeletons import OPENPOSE18
 
 DEFAULT = DECODERS['default']
 PARTS = len(OPENPOSE18.keypoints)
@@ -231,7 +223,7 @@ def test_the_greedy_choice_is_nearly_the_best(
         chosen, different = chosen + len(limbs), different + len(limbs - best_limbs)
         score, best_score = score + greedy.score.sum(), best_score + best.score.sum()
         for choose in whole:
-            monkeypatch.setattr('custom_modules.paf.decode.match_one_to_one', choose)
+            monkeypatch.setattr('classicpose.paf.decode.match_one_to_one', choose)
             whole[choose] += keypoints_found(decode(maps), people, STRIDE).all(axis=1).sum()
     results = dict(
         limbs_that_differ=different / chosen,

@@ -7,8 +7,8 @@ import pytest
 from crowds import CELLS, STRIDE, Maps, People, assert_same_people, crowd, draw, draw_noisily
 from scipy.ndimage import map_coordinates
 
-from custom_modules.paf import DECODERS, decode_people
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.paf import DECODERS, decode_people
+from classicpose.skeletons import OPENPOSE18
 
 LIMBS = OPENPOSE18.limbs
 PARTS = len(OPENPOSE18.keypoints)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom_modules.paf import Connections, Peaks, match_one_to_one, score_limbs
+from classicpose.paf import Connections, Peaks, match_one_to_one, score_limbs
 
 PAIRS = [(0, 1), (1, 2)]
 

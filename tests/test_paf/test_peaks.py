@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from custom_modules.paf import find_peaks, gaussian_heatmaps, pixels_to_cells
+from classicpose.paf import find_peaks, gaussian_heatmaps, pixels_to_cells
 
 
 def one_map(*points: tuple[float, float], size: tuple[int, int] = (16, 12)) -> np.ndarray:

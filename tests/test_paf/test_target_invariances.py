@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from properties import grids, mirror_people, property_test, seeds, strides
 
+from classicpose.paf import affinity_fields, flip_maps, gaussian_heatmaps, pixels_to_cells
+from classicpose.skeletons import COCO17, OPENPOSE18
 from custom_modules.codecs import PartAffinityField
-from custom_modules.paf import affinity_fields, flip_maps, gaussian_heatmaps, pixels_to_cells
-from custom_modules.skeletons import COCO17, OPENPOSE18
 
 PARTS = len(OPENPOSE18.keypoints)
 SIGMA, WIDTH = 7.0, 8.0

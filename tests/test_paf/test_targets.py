@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from people import people_apart
 
-from custom_modules.paf import affinity_fields, cells_to_pixels, gaussian_heatmaps, pixels_to_cells
-from custom_modules.skeletons import OPENPOSE18
+from classicpose.paf import affinity_fields, cells_to_pixels, gaussian_heatmaps, pixels_to_cells
+from classicpose.skeletons import OPENPOSE18
 
 SIZE, STRIDE, SIGMA, WIDTH = (21, 17), 8, 7.0, 8.0
 LIMBS = OPENPOSE18.limbs

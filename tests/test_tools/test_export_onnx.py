@@ -10,8 +10,8 @@ from command_lines import only_error, run_tool
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.networks.description import read_description
 from custom_modules.configuration.loading import load_config
-from custom_modules.runtime.description import read_description
 
 CONFIG = REPOSITORY / 'configs/lite0_simcc_coco.py'
 

@@ -14,8 +14,8 @@ from command_lines import only_error, run_tool
 from mmengine.runner import Runner
 from mmpose.registry import TRANSFORMS
 
+from classicpose.errors import UserError, report_errors
 from custom_modules.engine import launch
-from custom_modules.errors import UserError, report_errors
 
 Mistake = Callable[..., str]
 

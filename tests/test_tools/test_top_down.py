@@ -14,10 +14,10 @@ from mmpose.registry import DATASETS
 from shipped_configs import REPOSITORY
 from torchvision.models import resnet18
 
+from classicpose.errors import UserError
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets import TopDownCocoDataset
 from custom_modules.engine import launch
-from custom_modules.errors import UserError
 
 CONFIGS = REPOSITORY / 'configs'
 NETWORKS = ('simplepose', 'resnet18_regression', 'resnet18_heatmap', 'resnet18_rle')

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from custom_modules.errors import UserError
-from custom_modules.skeletons import LSP14
+from classicpose.errors import UserError
+from classicpose.skeletons import LSP14
 from custom_modules.visualization.cascades import (
     draw_best_to_worst,
     draw_movements,

@@ -9,7 +9,7 @@ import cv2
 import pytest
 from mmengine.visualization import LocalVisBackend
 
-from custom_modules.errors import UserError
+from classicpose.errors import UserError
 from custom_modules.visualization.curves import panels, plot_runs, read_runs, run_names, table
 
 

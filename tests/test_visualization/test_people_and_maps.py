@@ -4,14 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from custom_modules.paf import image_to_map_matrix
-from custom_modules.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
-from custom_modules.visualization.people_and_maps import (
-    draw_heatmaps,
-    draw_pafs,
-    draw_people,
-    side_by_side,
-)
+from classicpose.paf import image_to_map_matrix
+from classicpose.skeletons import COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
+from classicpose.visualization.people_and_maps import draw_heatmaps, draw_pafs, draw_people, side_by_side
 
 STICK = Skeleton(name='stick', keypoints=('foot', 'head'), limbs=((0, 1),), sigmas=(0.1, 0.1))
 

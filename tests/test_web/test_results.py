@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from shipped_configs import REPOSITORY
 
-from custom_modules.errors import UserError
-from custom_modules.inference import Predictor
-from custom_modules.video import open_video
-from custom_modules.web import results
-from custom_modules.web.results import Settings, load, look_at
-from custom_modules.writers.images import draw
-from custom_modules.writers.openpose_json import openpose_people
+from classicpose.errors import UserError
+from classicpose.inference import Predictor
+from classicpose.video import open_video
+from classicpose.web import results
+from classicpose.web.results import Settings, load, look_at
+from classicpose.writers.images import draw
+from classicpose.writers.openpose_json import openpose_people
 
 PHOTOGRAPH = REPOSITORY / 'docs/samples/baseball_1888.jpg'
 

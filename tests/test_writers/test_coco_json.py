@@ -13,12 +13,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from custom_modules.errors import UserError
-from custom_modules.files import StreamedFile
+from classicpose.errors import UserError
+from classicpose.files import StreamedFile
+from classicpose.people import People
+from classicpose.skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints
+from classicpose.writers.coco_json import CocoResults, coco_results, image_id
 from custom_modules.metrics import BodyCocoMetric
-from custom_modules.people import People
-from custom_modules.skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints
-from custom_modules.writers.coco_json import CocoResults, coco_results, image_id
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.people import People
-from custom_modules.skeletons import FLIC10
-from custom_modules.writers.csv_table import CsvTable
+from classicpose.people import People
+from classicpose.skeletons import FLIC10
+from classicpose.writers.csv_table import CsvTable
 
 
 def flic_people(count: int, name: str, track_ids: np.ndarray | None = None) -> People:

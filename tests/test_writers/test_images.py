@@ -7,10 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from custom_modules.inference.frames import open_frames
-from custom_modules.people import People
-from custom_modules.skeletons import COCO17
-from custom_modules.writers.images import Renderings, draw
+from classicpose.inference.frames import open_frames
+from classicpose.people import People
+from classicpose.skeletons import COCO17
+from classicpose.writers.images import Renderings, draw
 
 
 def people(**settings: object) -> People:

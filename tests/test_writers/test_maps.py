@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from custom_modules.errors import UserError
-from custom_modules.paf import image_to_map_matrix
-from custom_modules.people import People
-from custom_modules.skeletons import OPENPOSE18
-from custom_modules.writers.maps import MapArrays, MapImages
+from classicpose.errors import UserError
+from classicpose.paf import image_to_map_matrix
+from classicpose.people import People
+from classicpose.skeletons import OPENPOSE18
+from classicpose.writers.maps import MapArrays, MapImages
 
 SIZE = (64, 48)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from custom_modules.errors import UserError
-from custom_modules.files import write_whole
-from custom_modules.people import People
-from custom_modules.skeletons import BODY25, COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
-from custom_modules.writers.openpose_json import OpenPoseJson, openpose_people, scale_keypoints
+from classicpose.errors import UserError
+from classicpose.files import write_whole
+from classicpose.people import People
+from classicpose.skeletons import BODY25, COCO17, FLIC10, LSP14, OPENPOSE18, Skeleton
+from classicpose.writers.openpose_json import OpenPoseJson, openpose_people, scale_keypoints
 
 # The fields of a person, in the order in which OpenPose writes them.
 PERSON_FIELDS = [

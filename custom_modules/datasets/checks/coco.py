@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...skeletons import COCO17
+from classicpose.skeletons import COCO17
+
 from ..annotations import malformed, name_of, number, numbers, objects
 
 ERROR, WARNING = 'error', 'warning'

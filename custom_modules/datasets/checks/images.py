@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.progress import track
 
-from ...errors import UserError
-from ...images import read_image
+from classicpose.errors import UserError
+from classicpose.images import read_image
+
 from .coco import ERROR, WARNING, Findings
 from .people import People
 

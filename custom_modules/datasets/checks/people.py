@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from ...skeletons import Skeleton, skeleton_of
+from classicpose.skeletons import Skeleton, skeleton_of
+
 from ..annotations import number, numbers, objects
 from .coco import category_keypoints
 

@@ -14,20 +14,14 @@ from mmengine.config import Config, ConfigDict
 from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
-from ...errors import UserError
-from ...skeletons import Skeleton, doubtful_sigmas
+from classicpose.errors import UserError
+from classicpose.skeletons import Skeleton, doubtful_sigmas
+
 from ..annotations import complete
 from ..coco import BottomUpCocoDataset
 from ..top_down import TopDownCocoDataset
 from .coco import ERROR, WARNING, Findings, check_coco
-from .people import (
-    People,
-    annotated_skeleton,
-    labelled_per_image,
-    people_of_coco,
-    people_of_dataset,
-    richest_images,
-)  # fmt: skip
+from .people import People, annotated_skeleton, labelled_per_image, people_of_coco, people_of_dataset, richest_images
 
 SPLITS = ('train', 'val', 'test')
 

@@ -26,8 +26,9 @@ from typing import TypeVar
 import cv2
 import numpy as np
 
-from ...errors import UserError
-from ...skeletons import COCO17
+from classicpose.errors import UserError
+from classicpose.skeletons import COCO17
+
 from .details import whole_body
 from .images import compose_image, first_label
 from .people import read_keypoints

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...skeletons import COCO17, FACE68, FEET6, HAND21
+from classicpose.skeletons import COCO17, FACE68, FEET6, HAND21
+
 from .poses import SIDES
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 import scipy.io
 
-from ...skeletons import FLIC10
+from classicpose.skeletons import FLIC10
+
 from ..flic import COORDS_COLUMNS
 from .coco import check_numbers, clear_folder, explained_errors, map_in_processes, write_jpeg
 from .images import OCCLUDED_SHARE, draw_background, draw_occluder, first_label, photograph

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from ...skeletons import COCO17
+from classicpose.skeletons import COCO17
+
 from .people import PARTS, Person, draw_person, sample_color, sample_person
 
 # Of the images.

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ...skeletons import COCO17
+from classicpose.skeletons import COCO17
+
 from . import details
 from .poses import JOINTS, SIDES, sample_pose, sample_yaw
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...skeletons import COCO17, FEET6
+from classicpose.skeletons import COCO17, FEET6
 
 # COCO's keypoints first, so that the first 17 rows of any array of joints are an annotation.
 JOINTS = COCO17.keypoints + (

@@ -3,8 +3,9 @@ from __future__ import annotations
 from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 
-from ...errors import UserError
-from ...images import read_image
+from classicpose.errors import UserError
+from classicpose.images import read_image
+
 from ..image_cache import ImageCache
 
 

@@ -10,7 +10,7 @@ from mmcv.transforms import BaseTransform
 from mmpose.registry import TRANSFORMS
 from pycocotools import mask as run_lengths
 
-from ...runtime.windows import resized
+from classicpose.networks.windows import resized
 
 # Outside the image the original network sees mid-grey.
 _BORDER = (128, 128, 128)

@@ -16,15 +16,11 @@ from mmpose.registry import HOOKS
 from mmpose.structures import PoseDataSample
 from torch import Tensor, nn
 
-from ...images import read_image
-from ...paf import image_to_map_matrix
-from ...skeletons import Skeleton, skeleton_of
-from ...visualization.people_and_maps import (
-    draw_heatmaps,
-    draw_pafs,
-    draw_people,
-    side_by_side,
-)
+from classicpose.images import read_image
+from classicpose.paf import image_to_map_matrix
+from classicpose.skeletons import Skeleton, skeleton_of
+from classicpose.visualization.people_and_maps import draw_heatmaps, draw_pafs, draw_people, side_by_side
+
 from ..wrapping import unwrapped
 
 # Of the panels that validation shows, in pixels: at full size they would fill the event files.

@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import EpochBasedTrainLoop
 from torch.utils.data import DataLoader
 
-from ...files import write_whole
+from classicpose.files import write_whole
 
 _BATCHES_DONE = 'batches_done_in_epoch'  # in a checkpoint's meta
 

@@ -10,7 +10,8 @@ from mmengine.model import BaseModule
 from mmpose.registry import MODELS
 from torch import nn
 
-from ...errors import UserError
+from classicpose.errors import UserError
+
 from ..convolution import NormedConv2d
 
 # Output channels, blocks, expansion, kernel and stride of the stages up to stride 32. The original's last stage, 320

@@ -12,7 +12,7 @@ from mmengine.model.weight_init import kaiming_init, normal_init
 from mmpose.registry import MODELS
 from torch import nn
 
-from ...errors import UserError
+from classicpose.errors import UserError
 
 # Channels and number of the convolutions between VGG-19's poolings.
 _VGG19 = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))

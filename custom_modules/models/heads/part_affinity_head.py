@@ -11,9 +11,10 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import nn
 
+from classicpose.skeletons import Skeleton
+
+from ...codecs.channels import annotated_channels
 from ...datasets.batches import TargetBatch
-from ...paf import annotated_channels
-from ...skeletons import Skeleton
 
 Maps = tuple[torch.Tensor | None, torch.Tensor | None]
 
@@ -81,18 +82,17 @@ class PartAffinityHead(BaseHead):
         Args:
             feats: as for :meth:`forward`.
             batch_data_samples: samples, or the :class:`~custom_modules.datasets.batches.TargetBatch` of them, with
-                ``pafs`` (2 L, H, W) and ``heatmaps`` (K + 1, H, W), or what the codec's ``on_device`` leaves in their
-                place, and, optionally, ``heatmap_mask`` (1, H, W), 0 where nothing is known. ``annotated_keypoints``
-                (K,) bool, where they have it, are those that a sample's dataset labels; the channels of the others,
-                see :func:`~custom_modules.paf.annotated_channels`, cost nothing.
+                ``pafs`` (2 L, H, W) and ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where
+                nothing is known. ``annotated_keypoints`` (K,) bool, where they have it, are those that a sample's
+                dataset labels; the channels of the others, see
+                :func:`~custom_modules.codecs.channels.annotated_channels`, cost nothing.
         """
         batch = TargetBatch.of(batch_data_samples)
-        target_heatmaps, target_pafs = self._targets(batch)
         heatmap_mask, paf_mask = self._masks(batch)
         losses = {}
         kinds = (
-            ('paf', self.loss_module, target_pafs, paf_mask),
-            ('heatmap', self.heatmap_loss_module, target_heatmaps, heatmap_mask),
+            ('paf', self.loss_module, batch.pafs, paf_mask),
+            ('heatmap', self.heatmap_loss_module, batch.heatmaps, heatmap_mask),
         )
         for stage in self.forward(feats):
             for (kind, loss, target, mask), maps in zip(kinds, stage, strict=True):
@@ -100,12 +100,6 @@ class PartAffinityHead(BaseHead):
                     number = 1 + sum(name.startswith(f'loss_{kind}') for name in losses)
                     losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
         return losses
-
-    def _targets(self, batch: TargetBatch) -> Maps:
-        """Heatmaps (B, K + 1, H, W) and fields (B, 2 L, H, W), made here if the loader has not."""
-        if 'heatmaps' in batch:
-            return batch.heatmaps, batch.pafs
-        return self.decoder.encode_batch(batch.keypoints_in_input, batch.keypoint_weights)
 
     def _masks(self, batch: TargetBatch) -> Maps:
         """Of the heatmaps (B, 1 or K + 1, H, W) and of the fields (B, 1 or 2 L, H, W); None where all is known."""

@@ -10,8 +10,9 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import nn
 
-from ...paf import annotated_channels
-from ...skeletons import Skeleton
+from classicpose.skeletons import Skeleton
+
+from ...codecs.channels import annotated_channels
 from ..losses import MaskedL2Loss
 
 

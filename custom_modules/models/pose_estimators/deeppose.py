@@ -9,8 +9,9 @@ from mmengine.structures import InstanceData
 from mmpose.registry import MODELS
 from mmpose.utils.typing import SampleList
 
-from ...errors import UserError
-from ...skeletons import FLIC10, Skeleton, get_skeleton
+from classicpose.errors import UserError
+from classicpose.skeletons import FLIC10, Skeleton, get_skeleton
+
 from .cascade_stage import CascadeStage
 from .crops import Crops, square_crops
 from .scales import scales_in

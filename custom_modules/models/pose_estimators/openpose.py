@@ -10,7 +10,8 @@ from mmpose.models import BottomupPoseEstimator
 from mmpose.registry import MODELS
 from mmpose.utils.typing import InstanceList, PixelDataList, SampleList
 
-from ...paf import flip_maps
+from classicpose.paf import flip_maps
+
 from .scales import scales_in
 
 

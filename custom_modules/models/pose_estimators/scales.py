@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from ...errors import UserError
+from classicpose.errors import UserError
 
 
 def scales_in(test_cfg: Mapping) -> tuple[float, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...errors import UserError
+from classicpose.errors import UserError
 
 _KINDS = ('weight', 'bias')
 """What the first and the second blob of a layer are."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ...errors import UserError, count_and_name, first_names
+from classicpose.errors import UserError, count_and_name, first_names
 
 Weights = dict[str, torch.Tensor]
 Shapes = Mapping[str, torch.Size]

@@ -6,7 +6,7 @@ with --stages 2. For fine-tuning give the weights as `load_from`.
 
 from mmengine.config import read_base
 
-from custom_modules.skeletons import OPENPOSE18_RELEASED
+from classicpose.skeletons import OPENPOSE18_RELEASED
 
 with read_base():
     from .lightweight_openpose_coco import *

@@ -1,0 +1,5 @@
+"""``python -m classicpose``."""
+
+from .command_line import main
+
+main()

@@ -1,0 +1,273 @@
+"""``classicpose predict``: find the people in images and videos.
+
+classicpose predict openpose_lite street.jpg --out-dir drawn
+classicpose predict openpose_lite.onnx street.jpg --out-dir drawn
+classicpose predict configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pth street.jpg --out-dir drawn
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+_WHOLE, _DETECTOR = 'image', 'detector'
+_OUTPUTS = (
+    'out_dir', 'write_images', 'write_video', 'write_json', 'write_coco_json', 'write_csv', 'write_heatmaps',
+    'write_maps',
+)  # fmt: skip
+
+
+def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=program,
+        description='Find the people in images and videos. Options with an underscore are named as in OpenPose.',
+        usage='%(prog)s [options] (NAME | FILE.onnx | CONFIG CHECKPOINT) INPUT [INPUT ...]',
+    )
+    parser.add_argument(
+        'model_and_inputs',
+        nargs='+',
+        metavar='MODEL_OR_INPUT',
+        help="a model's name, see --list, or an .onnx file that tools/export_onnx.py made, or the config file a model "
+        'was trained with and its .pth or .onnx file; then images, folders of images, videos, patterns in quotes, a '
+        'camera index, or http(s) URLs',
+    )
+    parser.add_argument(
+        '--list', action=_ListModels, nargs=0, help='the models that have a name: what they find, size, metric, licence'
+    )
+
+    output = parser.add_argument_group('output, at least one')
+    output.add_argument('--out-dir', metavar='DIR', help='drawn images, and of every video a drawn video')
+    output.add_argument('--write_images', metavar='DIR', help='a drawn image of every image and frame')
+    output.add_argument(
+        '--write_video', metavar='FILE', help='one drawn video (.mp4, .avi, .webm) of all images and frames'
+    )
+    output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file an image or frame")
+    output.add_argument('--write_coco_json', metavar='FILE', help="all results in one file in COCO's format")
+    output.add_argument('--write_csv', metavar='FILE', help='a table with one row for each person')
+    output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the images')
+    output.add_argument('--write_maps', metavar='DIR', help='the heatmaps and fields as numpy arrays (.npz)')
+    output.add_argument(
+        '--model_pose',
+        choices=('COCO', 'BODY_25', 'MPI'),
+        help="keypoints in the JSON (default: the network's own, COCO where they are none of these)",
+    )
+    output.add_argument(
+        '--keypoint_scale',
+        type=int,
+        choices=range(5),
+        default=0,
+        help="in the JSON: 0 and 2 the image's pixels, 1 the network's input's, 3 from 0 to 1, 4 from -1 to 1",
+    )
+    output.add_argument('--part_candidates', action='store_true', help='in the JSON also all peaks of every keypoint')
+    output.add_argument(
+        '--render_threshold', type=float, default=0.05, help='lowest score drawn (default: %(default)s)'
+    )
+
+    network = parser.add_argument_group('the network')
+    network.add_argument(
+        '--net_resolution', type=_resolution, metavar='WxH', help='fit images into this size; -1x368: any width'
+    )
+    network.add_argument(
+        '--scale_number', type=_positive, metavar='N', help='sizes of the image to average (default: as configured)'
+    )
+    network.add_argument(
+        '--scale_gap', type=float, default=0.25, help='from one size to the next (default: %(default)s)'
+    )
+    network.add_argument(
+        '--maximize_positives', action='store_true', help='lower thresholds: more people, more false positives'
+    )
+    network.add_argument('--number_people_max', type=_positive, metavar='N', help='keep the best N people of an image')
+    network.add_argument(
+        '--boxes',
+        default=None,
+        metavar=f'{_WHOLE}|{_DETECTOR}|FILE|MODEL',
+        help='boxes for single-person networks: the full image (default), a torchvision detector, a JSON file, '
+        'or a bottom-up network by its name or .onnx file',
+    )
+    network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
+    network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
+    network.add_argument('--device', help="'cpu', 'cuda', ... (default: a GPU where there is one)")
+    network.add_argument(
+        '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings that override the config'
+    )
+
+    others = parser.add_argument_group('hands and faces')
+    for part, plural in (('hand', 'hands'), ('face', 'faces')):
+        others.add_argument(f'--{part}', action='store_true', help=f'also find the {plural} of all people')
+        others.add_argument(
+            f'--{part}_model',
+            nargs=2,
+            metavar=('CONFIG', 'CHECKPOINT'),
+            help=f"their network (default: OpenPose's, {part} beside the body's file, .pth or .onnx)",
+        )
+
+    video = parser.add_argument_group('videos and folders')
+    video.add_argument('--frame_first', type=int, default=0, metavar='N', help='from this frame on, counted from 0')
+    video.add_argument('--frame_last', type=int, metavar='N', help='to this frame')
+    video.add_argument('--frame_step', type=_positive, default=1, metavar='N', help='every N-th frame')
+    video.add_argument('--tracking', action='store_true', help='people keep their ids from frame to frame')
+    video.add_argument('--smoothing', action='store_true', help='filter the keypoints over time; includes --tracking')
+
+    args = parser.parse_intermixed_args(_joined(arguments))
+    args.config, args.checkpoint, args.inputs = _model_and_inputs(parser, args.model_and_inputs)
+    if not any(getattr(args, name) for name in _OUTPUTS):
+        parser.error('nothing to write: give --out-dir DIR, or another of the options listed under "output" in --help')
+    if args.detector_weights and args.boxes != _DETECTOR:
+        parser.error(f'--detector_weights needs --boxes {_DETECTOR}')
+    if args.part_candidates and not args.write_json:
+        parser.error('--part_candidates needs --write_json')
+    for part in ('hand', 'face'):
+        if getattr(args, f'{part}_model') and not getattr(args, part):
+            parser.error(f'--{part}_model needs --{part}')
+    return args
+
+
+class _ListModels(argparse.Action):
+    """Prints the zoo and leaves, as --help does."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from .models import print_models
+
+        print_models()
+        parser.exit()
+
+
+def _model_and_inputs(parser: argparse.ArgumentParser, arguments: list[str]) -> tuple[str, str | None, list[str]]:
+    """A config is a Python file or a path; an .onnx file or the name of a model has no checkpoint beside it."""
+    first = Path(arguments[0])
+    is_config = first.suffix != '.onnx' and (first.suffix == '.py' or len(first.parts) > 1)
+    model, inputs = arguments[: 1 + is_config], arguments[1 + is_config :]
+    if len(model) < 1 + is_config or not inputs:
+        parser.error(
+            "give a model's name, its .onnx file, or its config and its checkpoint, and then images, folders or videos"
+        )
+    return model[0], model[1] if is_config else None, inputs
+
+
+def _joined(arguments: Sequence[str]) -> list[str]:
+    """``--net_resolution -1x368`` as OpenPose's users write it; argparse would take ``-1x368`` for an option."""
+    line = re.sub(r'(?m)^--net_resolution\n-', '--net_resolution=-', '\n'.join(arguments))
+    return line.split('\n') if arguments else []
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 on')
+    return int(text)
+
+
+def _resolution(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r'(-1|[1-9]\d*)x(-1|[1-9]\d*)', text)
+    if match is None or text == '-1x-1':
+        raise argparse.ArgumentTypeError(f'{text!r} is no size such as 656x368, or -1x368 for any width')
+    return int(match[1]), int(match[2])
+
+
+def main(arguments: Sequence[str], program: str) -> None:
+    """Run the command with the arguments of its command line; ``program`` is what it was called by."""
+    args = parse_args(arguments, program)
+    # After parsing, so that --help and a mistyped option answer at once.
+    from ..errors import UserError, report_errors
+
+    with report_errors():
+        unreadable: list[UserError] = []
+        count = predict(args, unreadable)
+        print(f'{count} frames' if count != 1 else '1 frame', file=sys.stderr)
+        if unreadable:
+            raise UserError(f'left out {len(unreadable)} of the images; the first: {unreadable[0]}')
+
+
+def predict(args: argparse.Namespace, unreadable: list) -> int:
+    from ..inference.frames import open_frames
+    from ..inference.predictor import Predictor
+    from ..inference.run import run
+
+    frames = open_frames(args.inputs, args.frame_first, args.frame_last, args.frame_step, unreadable)
+    predictor = Predictor(
+        args.config,
+        args.checkpoint,
+        boxes=_boxes(args),
+        device=args.device,
+        # A camera's images are wanted at once.
+        batch_size=args.batch_size if frames.length is not None else 1,
+        options=args.cfg_options,
+        net_resolution=args.net_resolution,
+        scale_number=args.scale_number,
+        scale_gap=args.scale_gap,
+        maximize_positives=args.maximize_positives,
+        number_people_max=args.number_people_max,
+        maps=bool(args.write_heatmaps or args.write_maps),
+        candidates=args.part_candidates,
+        hand=_part('hand', args),
+        face=_part('face', args),
+    )
+    return run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing)
+
+
+def _part(part: str, args: argparse.Namespace):
+    from ..errors import UserError
+    from ..inference.hands_and_faces import PartNetwork
+    from ..inference.plug_ins import plug_ins
+
+    if not getattr(args, part):
+        return None
+    if given := getattr(args, f'{part}_model'):
+        return PartNetwork(part, *given, args.device)
+    body = Path(args.checkpoint or args.config)
+    beside = body.parent / f'{part}{body.suffix or ".pth"}'
+    if not beside.is_file():
+        raise UserError(
+            f"--{part}: {beside} does not exist; tools/convert_weights.py makes it of OpenPose's models, or name "
+            f'another network with --{part}_model CONFIG CHECKPOINT'
+        )
+    if beside.suffix == '.onnx':
+        return PartNetwork(part, beside, device=args.device)
+    config = plug_ins(f'{beside}').shipped_config(f'configs/openpose_{part}_released.py')
+    return PartNetwork(part, config, beside, args.device)
+
+
+def _boxes(args: argparse.Namespace):
+    from ..inference import boxes
+    from ..inference.plug_ins import plug_ins
+
+    if args.boxes == _WHOLE:
+        return boxes.full_image
+    if args.boxes == _DETECTOR:
+        return plug_ins('a detector').PersonDetector(weights=args.detector_weights, device=args.device)
+    if args.boxes and _is_box_file(Path(args.boxes)):
+        return boxes.BoxFile(args.boxes)
+    return args.boxes
+
+
+def _is_box_file(path: Path) -> bool:
+    return path.suffix == '.json' or path.suffix != '.onnx' and path.exists()
+
+
+def _writers(args: argparse.Namespace, frames, predictor) -> list:
+    from ..writers import coco_json, csv_table, images, maps, openpose_json
+
+    writers = []
+    if args.out_dir:
+        writers.append(images.Renderings(args.out_dir, frames.videos, args.render_threshold))
+    if args.write_images:
+        writers.append(images.RenderedImages(args.write_images, args.render_threshold))
+    if args.write_video:
+        writers.append(images.RenderedVideo(args.write_video, frames.fps, args.render_threshold))
+    if args.write_json:
+        named = dict(COCO='coco18', BODY_25='body25', MPI='mpi15')
+        layout = named[args.model_pose] if args.model_pose else openpose_json.own_layout(predictor.skeleton)
+        writers.append(
+            openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
+        )
+    if args.write_coco_json:
+        writers.append(coco_json.CocoResults(args.write_coco_json))
+    if args.write_csv:
+        writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton, predictor.parts))
+    if args.write_heatmaps:
+        writers.append(maps.MapImages(args.write_heatmaps))
+    if args.write_maps:
+        writers.append(maps.MapArrays(args.write_maps))
+    return writers

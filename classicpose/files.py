@@ -1,0 +1,103 @@
+"""Files that appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .errors import UserError, make_folder
+
+
+def six_digits(values: np.ndarray) -> list[float]:
+    """An array's numbers in a row, to six significant digits, as OpenPose writes them."""
+    return [float(f'{value:.6g}') for value in np.ravel(values)]
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` write a file under another name, and give it its own when it is whole.
+
+    Raises:
+        UserError: when that cannot be.
+    """
+    unfinished = path.with_name(f'{path.name}.unfinished')
+    try:
+        try:
+            write(unfinished)
+            os.replace(unfinished, path)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise UserError(f'cannot write {path} ({error.strerror or error}): give another folder') from error
+
+
+class StreamedFile:
+    """A text file that grows while a program runs, and has its name only once it is whole.
+
+    What is written lies in ``<path>.unfinished``. At the end of the ``with`` block it gets its end and its name,
+    whatever ended the block, Ctrl-C included: all that was predicted is there. Only where an error came before anything
+    was written it is removed, and a file that was there before stays as it was.
+
+    Args:
+        start: what every such file begins with.
+        end: what makes it whole.
+
+    Raises:
+        UserError: when the file cannot be written.
+    """
+
+    def __init__(self, path: str | Path, start: str = '', end: str = '') -> None:
+        self._path = Path(path)
+        self._unfinished = Path(f'{path}.unfinished')
+        self._start, self._end = start, end
+
+    def __enter__(self) -> StreamedFile:
+        make_folder(self._path.parent)
+        if self._path.is_dir():
+            raise UserError(f'{self._path} is a folder: give the name of a file')
+        with self._explained():
+            # No buffer, so that it is known what has been written.
+            self._file = open(self._unfinished, 'wb', buffering=0)
+            try:
+                self._append(self._start)
+            except BaseException:
+                self._file.close()
+                self._unfinished.unlink()
+                raise
+        self._whole = self._file.tell()
+        self._written = False
+        return self
+
+    def write(self, text: str) -> None:
+        """Append a whole entry, or nothing for an image without one."""
+        with self._explained():
+            self._append(text)
+        self._whole = self._file.tell()
+        self._written = True
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        with self._explained(), self._file:
+            if error is not None and not self._written:
+                self._unfinished.unlink()
+                return
+            # Ctrl-C, or a full disk, may have cut an entry.
+            self._file.seek(self._whole)
+            self._file.truncate()
+            self._append(self._end)
+            os.replace(self._unfinished, self._path)
+
+    def _append(self, text: str) -> None:
+        rest = memoryview(text.encode())
+        while rest:
+            rest = rest[self._file.write(rest) :]
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UserError(f'cannot write {self._path} ({error.strerror or error}): give another path') from error

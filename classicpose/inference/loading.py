@@ -1,0 +1,46 @@
+"""Networks by what a user gives: a file that describes itself, a name, or a config and a checkpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import UserError
+from ..networks.estimators import Asked, Estimator, open_estimator
+from .plug_ins import plug_ins
+from .zoo import named_model
+
+if TYPE_CHECKING:
+    import torch
+
+
+def load_estimator(
+    config: str | Path,
+    checkpoint: str | Path | None,
+    asked: Asked | None = None,
+    device: str | torch.device | None = None,
+    options: Sequence[str] = (),
+) -> Estimator:
+    """The network of a file that describes itself, of the zoo, or of a config and its checkpoint.
+
+    ONNX Runtime runs .onnx files and the zoo's own models. PyTorch runs what has a config: a checkpoint, weights that
+    others released, and a model of the zoo whose settings are to be changed or that is to run on another device than
+    ONNX Runtime has.
+
+    Raises:
+        UserError: when a file is missing, broken or of another model.
+    """
+    if checkpoint is None and Path(config).suffix == '.onnx':
+        if options:
+            raise UserError(f'{config} has no config, so nothing for --cfg-options to change; export it with them')
+        return open_estimator(config, asked, device)
+    if checkpoint is not None:
+        return plug_ins(f'a config with its checkpoint ({config})').TrainedEstimator(
+            config, checkpoint, asked, device, options
+        )
+    model = named_model(str(config))
+    if model.onnx and not options and str(device or 'cpu') == 'cpu':
+        return open_estimator(model.onnx_path, asked, device)
+    loader = plug_ins(f'{model.name} with PyTorch')
+    return loader.TrainedEstimator(*loader.find_model(model), asked, device, options)

@@ -1,0 +1,26 @@
+"""The one door to PyTorch: :mod:`custom_modules.prediction`, for who has the plug-ins installed."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+from ..errors import UserError
+
+
+def plug_ins(purpose: str) -> ModuleType:
+    """:mod:`custom_modules.prediction`, which loads a config with its checkpoint, and weights that others released.
+
+    Args:
+        purpose: what the plug-ins are needed for, the error message's subject.
+
+    Raises:
+        UserError: when the plug-ins, PyTorch or MMPose are not installed.
+    """
+    try:
+        from custom_modules import prediction
+    except ImportError as error:
+        raise UserError(
+            f'{purpose} needs the plug-ins with PyTorch and MMPose, which are not installed ({error.name or error}): '
+            'pip install -r requirements.txt in the repository; a model of the zoo and an .onnx file work without'
+        ) from error
+    return prediction

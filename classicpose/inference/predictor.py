@@ -1,0 +1,260 @@
+"""From images to people with any trained model: load once, call as often as you like."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UserError
+from ..images import as_image, is_pillow_image, read_image
+from ..networks.estimators import Asked, Found, Sample
+from ..paf import image_to_map_matrix, part_candidates
+from ..people import People, boxes_around
+from .boxes import BoxesOfPeople, full_image
+from .frames import Frame
+from .hands_and_faces import PartNetwork
+from .loading import load_estimator
+
+if TYPE_CHECKING:
+    import torch
+
+# What OpenPose's flag of this name changes, as far as our decoders have it.
+_MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
+
+
+class Predictor:
+    """A trained model, ready to find people.
+
+    >>> predict = Predictor('openpose_lite')
+    >>> people = predict('street.jpg')
+    >>> people.keypoints, people.keypoint_scores
+
+    Args:
+        config: the config that the model was trained with; without a checkpoint the name of a model of the zoo, or an
+            .onnx file of tools/export_onnx.py's, which needs no PyTorch.
+        checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
+        boxes: for single-person networks, where these are: the name (or .onnx file) of a bottom-up network that finds
+            people, or what maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score; by default :func:`full_image`.
+        device: 'cpu', 'cuda', ...; by default a GPU where there is one.
+        batch_size: images, or for single-person networks their boxes, at a time.
+        options: ``key=value`` settings that override the config.
+        net_resolution: (w, h) that an image is fitted into before the network sees it, -1 for any, as OpenPose's
+            option; only for bottom-up networks. The aspect is kept, the size padded to the stride.
+        scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
+            and average their maps; only for bottom-up networks.
+        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only
+            for bottom-up networks.
+        decoding: (name, value) pairs of :class:`~classicpose.paf.DecodeSettings` to change; only
+            for bottom-up networks.
+        number_people_max: keep only so many people an image, those with the best scores.
+        maps: also return the network's maps; only for bottom-up networks.
+        candidates: also return all peaks of each keypoint; only for bottom-up networks.
+        hand, face: networks that look at everybody's hands and faces, see :attr:`People.parts`.
+
+    Attributes:
+        bottom_up: whether the network finds several people by itself.
+        skeleton: of the people.
+        net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
+        decoding: how maps become people; None for single-person networks.
+        parts: the keys of :attr:`People.parts`.
+
+    Raises:
+        UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
+    """
+
+    def __init__(
+        self,
+        config: str | Path,
+        checkpoint: str | Path | None = None,
+        *,
+        boxes: str | Path | Callable[[Frame], np.ndarray] | None = None,
+        device: str | torch.device | None = None,
+        batch_size: int = 8,
+        options: Sequence[str] = (),
+        net_resolution: tuple[int, int] | None = None,
+        scale_number: int | None = None,
+        scale_gap: float = 0.25,
+        maximize_positives: bool = False,
+        decoding: Sequence[tuple[str, float]] = (),
+        number_people_max: int | None = None,
+        maps: bool = False,
+        candidates: bool = False,
+        hand: PartNetwork | None = None,
+        face: PartNetwork | None = None,
+    ) -> None:
+        asked = Asked(
+            net_resolution,
+            None if scale_number is None else _scales(scale_number, scale_gap),
+            _MAXIMIZED if maximize_positives else None,
+            maps or candidates,
+            dict(decoding),
+        )
+        self._estimator = load_estimator(config, checkpoint, asked, device, options)
+        self.bottom_up = self._estimator.bottom_up
+        self.skeleton = self._estimator.skeleton
+        self.net_resolution = self._estimator.net_resolution
+        bottom_up_only = dict(
+            net_resolution=net_resolution is not None,
+            scale_number=scale_number is not None,
+            maximize_positives=maximize_positives,
+            decoding=bool(decoding),
+            heatmaps=maps,
+            part_candidates=candidates,
+        )
+        if not self.bottom_up and any(bottom_up_only.values()):
+            names = ', '.join(name for name, given in bottom_up_only.items() if given)
+            raise UserError(f'{config} is a single-person network: leave out {names}')
+        if self.bottom_up and boxes is not None:
+            raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
+        self.decoding = self._estimator.settings if self.bottom_up else None
+        self._part_networks = [network for network in (hand, face) if network is not None]
+        for network in self._part_networks:
+            network.check(self.skeleton)
+        self.parts = tuple(name for network in self._part_networks for name in network.names)
+        self._maps, self._candidates = maps, candidates
+        self._boxes = self._boxes_by(boxes or full_image, device)
+        self._batch_size = batch_size
+        self._number_people_max = number_people_max
+
+    def _boxes_by(
+        self, boxes: str | Path | Callable[[Frame], np.ndarray], device: str | torch.device | None
+    ) -> Callable[[Frame], np.ndarray]:
+        if callable(boxes):
+            return boxes
+        predictor = Predictor(boxes, device=device)
+        if not predictor.bottom_up:
+            raise UserError(f'boxes {boxes}: it looks at one person itself; name a bottom-up network')
+        return BoxesOfPeople(predictor, self.skeleton)
+
+    def __call__(self, images: object) -> People | Iterator[People]:
+        """The people in an image, or those in each of several.
+
+        Args:
+            images: an image, see :func:`as_image`, or the path of its file; or any iterable of images, which is read
+                as far as the results are, an array or tensor of four axes too.
+
+        Raises:
+            UserError: when a file is missing or broken.
+        """
+        single = isinstance(images, (str, Path, Frame)) or is_pillow_image(images) or getattr(images, 'ndim', 4) < 4
+        if single or not isinstance(images, Iterable):
+            return next(self(iter([images])))
+        frames = map(_as_frame, images, itertools.count())
+        return (people for _, people in self.stream(frames))
+
+    def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, People]]:
+        """Each frame and its people, in order, as soon as a batch is full."""
+        waiting: list[_Prepared] = []
+        count, shape = 0, None
+        for frame in frames:
+            prepared = self._prepared(frame)
+            # In a batch, images of different sizes would be padded, and their results depend on their company.
+            if waiting and shape != prepared.shape:
+                yield from self._people_of(waiting)
+                waiting, count = [], 0
+            waiting.append(prepared)
+            count, shape = count + max(len(prepared.samples), 1), prepared.shape
+            if count >= self._batch_size:
+                yield from self._people_of(waiting)
+                waiting, count = [], 0
+        yield from self._people_of(waiting)
+
+    def _prepared(self, frame: Frame) -> _Prepared:
+        boxes = np.empty((0, 5)) if self.bottom_up else self._boxes(frame)
+        boxes = boxes.astype(np.float32)
+        return _Prepared(frame, boxes, self._estimator.prepare(frame.image, boxes))
+
+    def _people_of(self, waiting: list[_Prepared]) -> Iterator[tuple[Frame, People]]:
+        samples = [sample for prepared in waiting for sample in prepared.samples]
+        results: list[Found] = []
+        for start in range(0, len(samples), self._batch_size):
+            results += self._estimator.predict(samples[start : start + self._batch_size])
+        remaining = iter(results)
+        found = [
+            (prepared.frame, self._people(prepared, list(itertools.islice(remaining, len(prepared.samples)))))
+            for prepared in waiting
+        ]
+        for network in self._part_networks:
+            network.add_to([frame.image for frame, _ in found], [people for _, people in found])
+        yield from found
+
+    def _people(self, prepared: _Prepared, results: list[Found]) -> People:
+        frame, count = prepared.frame, len(self.skeleton.keypoints)
+        keypoints = _joined([result.keypoints for result in results], (count, 2))
+        keypoint_scores = _joined([result.keypoint_scores for result in results], (count,))
+        if self.bottom_up:
+            scores = _joined([result.scores for result in results], ())
+            boxes = boxes_around(keypoints, keypoint_scores > 0).astype(np.float32)
+        else:
+            boxes = prepared.boxes[:, :4]
+            scores = prepared.boxes[:, 4] * keypoint_scores.mean(axis=1)
+        best = np.arange(len(scores))
+        if self._number_people_max is not None:
+            best = np.sort(np.argsort(-scores, kind='stable')[: self._number_people_max])
+        people = People(
+            name=frame.name,
+            image_size=(frame.image.shape[1], frame.image.shape[0]),
+            skeleton=self.skeleton,
+            keypoints=keypoints[best],
+            keypoint_scores=keypoint_scores[best],
+            scores=scores[best],
+            boxes=boxes[best],
+            path=frame.path,
+            frame_number=frame.number,
+        )
+        if self._maps or self._candidates:
+            self._add_maps(people, results[0])
+        return people
+
+    def _add_maps(self, people: People, found: Found) -> None:
+        window = found.window
+        if self._candidates:
+            estimator = self._estimator
+            people.candidates = part_candidates(found.heatmaps, self.skeleton, estimator.stride, estimator.settings)
+            for rows in people.candidates:
+                rows[:, :2] = window.to_image(rows[:, :2])
+        if self._maps:
+            people.heatmaps, people.pafs = found.heatmaps, found.pafs
+            size = found.heatmaps.shape[:0:-1]
+            people.image_to_map = image_to_map_matrix(window.size, window.scale, window.center, size)
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """An image, its boxes (N, 5) and what the network is to see of it."""
+
+    frame: Frame
+    boxes: np.ndarray
+    samples: list[Sample]
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Of the samples."""
+        return tuple(self.samples[0].inputs.shape) if self.samples else None
+
+
+def _scales(number: int, gap: float) -> tuple[float, ...]:
+    scales = tuple(1 - index * gap for index in range(number))
+    if not scales or scales[-1] <= 0:
+        raise UserError(
+            f'scale_number {number} with scale_gap {gap} ends at a size of {scales[-1:]}: lower one of them'
+        )
+    return scales
+
+
+def _as_frame(image: object, number: int) -> Frame:
+    if isinstance(image, Frame):
+        return image
+    if isinstance(image, (str, Path)):
+        return Frame(read_image(str(image), upright=True), Path(image).stem, str(image), None, str(image))
+    return Frame(image=as_image(image), name=f'{number:012d}', path='', number=number, source='')
+
+
+def _joined(arrays: Sequence[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """(P, ...) float32, the people of all results."""
+    return np.concatenate([np.empty((0, *shape), np.float32), *arrays]).astype(np.float32, copy=False)

@@ -1,0 +1,71 @@
+"""What prediction returns for one image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .skeletons import FACE70, HAND21, Skeleton
+
+PARTS = dict(hand_left=HAND21, hand_right=HAND21, face=FACE70)
+"""What else than the body may be found of a person, by OpenPose's names, and its keypoints."""
+
+
+def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """(P, 4) smallest boxes, x1, y1, x2, y2, around the keypoints (P, K, 2) that were ``found`` (P, K).
+
+    Around none a box is infinite, its corners exchanged.
+    """
+    low = np.where(found[..., None], keypoints, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(found[..., None], keypoints, -np.inf).max(axis=1, initial=-np.inf)
+    return np.concatenate([low, high], axis=1)
+
+
+@dataclass
+class People:
+    """The people found in one image. Symbols: P people, may be 0; K keypoints of the skeleton; L limbs.
+
+    Convention: coordinates are the image's pixels, integers at pixel centres, x before y. A missing keypoint has the
+    score 0 and lies at (0, 0).
+
+    Attributes:
+        name: by which files about the image are called: ``street`` for ``street.jpg``, and
+            ``walk_000000000012`` for the frame 12, counted from 0, of ``walk.mp4``.
+        image_size: (w, h) of the image.
+        skeleton: the keypoints' names, limbs and colours.
+        keypoints: (P, K, 2) float32.
+        keypoint_scores: (P, K) float32.
+        scores: (P,) float32, of the people, best first where the network tells several people apart.
+        boxes: (P, 4) float32 x1, y1, x2, y2: what a single-person network was shown, else the smallest box around
+            the keypoints found.
+        track_ids: (P,) int64, the same for a person in all frames of a video; None where nobody is tracked.
+        candidates: for each keypoint an (M, 3) float32 of x, y and score, all its peaks, whoever they belong to; None
+            unless asked for.
+        heatmaps: (K, h, w) or, of affinity fields, (K + 1, h, w) with the background last; None unless asked for.
+        pafs: (2 L, h, w), x and y of a limb in turn; None unless asked for.
+        image_to_map: (2, 3), from the image's pixels to the cells of the maps; None without them.
+        parts: by the names of :data:`PARTS`, (P, K, 3) float32 of x, y and score of each hand's or face's keypoints;
+            zeros for a person of whom none was found. Empty unless asked for.
+        path: the image's or the video's file, camera index or URL; empty for an array.
+        frame_number: of a video's frame, from 0; None for an image.
+    """
+
+    name: str
+    image_size: tuple[int, int]
+    skeleton: Skeleton
+    keypoints: np.ndarray
+    keypoint_scores: np.ndarray
+    scores: np.ndarray
+    boxes: np.ndarray
+    track_ids: np.ndarray | None = None
+    candidates: list[np.ndarray] | None = None
+    heatmaps: np.ndarray | None = None
+    pafs: np.ndarray | None = None
+    image_to_map: np.ndarray | None = None
+    parts: dict[str, np.ndarray] = field(default_factory=dict)
+    path: str = ''
+    frame_number: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.keypoints)

@@ -1,0 +1,1 @@
+"""Drawing people and maps: arrays in, images out."""

@@ -1,4 +1,0 @@
-"""Trained networks from ONNX files that describe themselves: numpy, OpenCV, Numba and ONNX Runtime, no PyTorch.
-
-:class:`custom_modules.inference.Predictor` takes such a file where it takes a config and a checkpoint.
-"""

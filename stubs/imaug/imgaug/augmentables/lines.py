@@ -1,1 +1,0 @@
-from imgaug import absent as __getattr__  # noqa: F401
