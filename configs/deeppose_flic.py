@@ -17,7 +17,6 @@ with read_base():
 def stage(**settings) -> dict:
     return dict(
         input_size=220,
-        backbone=dict(type=DeepPoseAlexNet),
         head=dict(
             type=RegressionHead,
             in_channels=4096,
@@ -32,6 +31,7 @@ def stage(**settings) -> dict:
 model = dict(
     type=DeepPoseCascade,
     data_preprocessor=data_preprocessor,
+    backbone=dict(type=DeepPoseAlexNet),
     # Five crops of a person an epoch, then 40: four of each joint.
     stages=[
         stage(copies=5, shift=0.03, scale=(0.95, 1.05)),

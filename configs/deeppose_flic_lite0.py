@@ -19,7 +19,6 @@ def stage(size: int, **settings) -> dict:
     codec = dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0, normalize=False)
     return dict(
         input_size=size,
-        backbone=dict(type=EfficientNetLite, frozen_stages=2),
         head=dict(
             type=BatchRTMCCHead,
             in_channels=112,
@@ -40,6 +39,7 @@ def stage(size: int, **settings) -> dict:
 model = dict(
     type=DeepPoseCascade,
     data_preprocessor=data_preprocessor,
+    backbone=dict(type=EfficientNetLite, frozen_stages=2),
     stages=[stage(224, shift=0.05), stage(128, side=1.5), stage(128, side=1.0)],
     mean=(127.0, 127.0, 127.0),
     std=(128.0, 128.0, 128.0),

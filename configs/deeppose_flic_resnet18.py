@@ -18,7 +18,6 @@ def stage(size: int, **settings) -> dict:
     codec = dict(type=SimCCLabel, input_size=(size, size), sigma=size / 32, simcc_split_ratio=2.0)
     return dict(
         input_size=size,
-        backbone=dict(type=ResNet, depth=18, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,)),
         head=dict(
             type=SimCCHead,
             in_channels=256,
@@ -37,6 +36,7 @@ def stage(size: int, **settings) -> dict:
 model = dict(
     type=DeepPoseCascade,
     data_preprocessor=data_preprocessor,
+    backbone=dict(type=ResNet, depth=18, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,)),
     stages=[
         stage(128, shift=0.05, scale=(0.8, 1.25), rotation=20.0),
         stage(64, side=1.2, scale=(0.8, 1.25), rotation=20.0),

@@ -5,7 +5,8 @@ try:
 except ImportError as error:
     raise ImportError(
         'custom_modules needs PyTorch and MMPose: pip install -r requirements.txt. To find people with a model that is '
-        'trained already, import classicpose instead'
+        'trained already, import classicpose instead',
+        name=error.name,
     ) from error
 
 from . import patches

@@ -46,7 +46,8 @@ def main(arguments: Sequence[str], program: str) -> None:
             import gradio  # noqa: F401
         except ImportError as error:
             raise UserError(
-                "the page needs gradio: pip install 'classicpose[web]' (pip install -r requirements-web.txt in the repository)"
+                "the page needs gradio: pip install 'classicpose[web]', or in the repository pip install -r "
+                'requirements-web.txt'
             ) from error
         from ..web.page import serve, zoo
 

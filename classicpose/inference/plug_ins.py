@@ -20,7 +20,7 @@ def plug_ins(purpose: str) -> ModuleType:
         from custom_modules import prediction
     except ImportError as error:
         raise UserError(
-            f'{purpose} needs the plug-ins with PyTorch and MMPose, which are not installed ({error.name or error}): '
-            'pip install -r requirements.txt in the repository; a model of the zoo and an .onnx file work without'
+            f'{purpose} needs PyTorch and MMPose, but {error.name or error} is not installed: pip install -r '
+            "requirements.txt in ClassicPose's repository; names of the zoo's own models and .onnx files work without"
         ) from error
     return prediction

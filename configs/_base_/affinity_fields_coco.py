@@ -20,6 +20,8 @@ from custom_modules.models import BatchDataPreprocessor
 
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/coco/'
 del os  # a module cannot be dumped with the config
+data_mode = 'bottomup'
+dataset_type = 'BottomUpCocoDataset'
 codec = dict(type=PartAffinityField, input_size=(368, 368), heatmap_size=(46, 46), sigma=7.0, limb_width=8.0)
 
 train_pipeline = [

@@ -18,6 +18,8 @@ with read_base():
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/flic/'
 del os  # a module cannot be dumped with the config
 
+data_mode = 'topdown'
+dataset_type = 'FlicDataset'
 pipeline = [
     dict(type=LoadIntactImage),
     dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'ori_shape')),

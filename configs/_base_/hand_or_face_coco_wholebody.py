@@ -20,6 +20,7 @@ from custom_modules.models import PoseMachineHead, PoseMachineVGG
 with read_base():
     from .top_down_coco import *
 
+dataset_type = 'HandOrFaceDataset'
 codec = dict(type=PoseMachineHeatmap, input_size=(368, 368), heatmap_size=(46, 46), sigma=7.0)
 model = dict(
     type=TopdownPoseEstimator,

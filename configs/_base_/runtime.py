@@ -7,7 +7,9 @@ from mmengine.hooks import (
     LoggerHook,
     ParamSchedulerHook,
 )
-from mmengine.visualization import LocalVisBackend, TensorboardVisBackend, Visualizer
+from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
+from mmpose.engine.hooks import PoseVisualizationHook
+from mmpose.visualization import PoseLocalVisualizer
 
 from custom_modules.engine import ModelGraphHook, PredictionImageHook
 
@@ -18,9 +20,15 @@ default_hooks = dict(
     param_scheduler=dict(type=ParamSchedulerHook),
     checkpoint=dict(type=CheckpointHook, interval=1, max_keep_ckpts=1, save_best='coco/AP', rule='greater'),
     sampler_seed=dict(type=DistSamplerSeedHook),
+    # What MMPose's tools/test.py switches on with --show-dir.
+    visualization=dict(type=PoseVisualizationHook, enable=False),
 )
 custom_hooks = [dict(type=PredictionImageHook), dict(type=ModelGraphHook)]
-visualizer = dict(type=Visualizer, vis_backends=[dict(type=LocalVisBackend), dict(type=TensorboardVisBackend)])
+visualizer = dict(
+    type=PoseLocalVisualizer,
+    name='visualizer',
+    vis_backends=[dict(type=LocalVisBackend), dict(type=TensorboardVisBackend)],
+)
 env_cfg = dict(
     cudnn_benchmark=True,
     mp_cfg=dict(mp_start_method='fork', opencv_num_threads=0),

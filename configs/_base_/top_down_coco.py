@@ -31,6 +31,8 @@ with read_base():
 data_root = os.environ.get('CLASSICPOSE_DATA', 'data') + '/coco/'
 del os  # a module cannot be dumped with the config
 
+data_mode = 'topdown'
+dataset_type = 'TopDownCocoDataset'
 train_pipeline = [
     dict(type=LoadIntactImage),
     dict(type=GetBBoxCenterScale),

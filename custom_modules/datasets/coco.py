@@ -47,6 +47,8 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         UserError: when the annotation file is missing or malformed, or holds nobody to train on.
     """
 
+    METAINFO = OPENPOSE18.metainfo()
+
     def __init__(
         self, skeleton: Skeleton | str = OPENPOSE18, annotated: Skeleton | str = COCO17, **kwargs: object
     ) -> None:

@@ -37,6 +37,8 @@ class BottomUpPeopleDataset(BaseCocoStyleDataset):
         UserError: when nobody has enough keypoints, or what ``dataset`` raises.
     """
 
+    METAINFO = OPENPOSE18.metainfo()
+
     def __init__(self, dataset: dict, skeleton: Skeleton | str = OPENPOSE18, **kwargs: object) -> None:
         self.skeleton = get_skeleton(skeleton)
         # Its list is read below. Its own start would read it twice, and LSP's would open every image.
@@ -88,6 +90,8 @@ class CombinedSkeletonDataset(CombinedDataset):
         kwargs: of CombinedDataset: ``pipeline``, the steps that all share, and ``sample_ratio_factor``, the share of
             each dataset in an epoch.
     """
+
+    METAINFO = OPENPOSE18.metainfo()
 
     def __init__(self, datasets: list[dict], skeleton: Skeleton | str = OPENPOSE18, **kwargs: object) -> None:
         self.skeleton = get_skeleton(skeleton)

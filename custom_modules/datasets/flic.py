@@ -77,6 +77,8 @@ class FlicDataset(BaseCocoStyleDataset):
             split has nobody.
     """
 
+    METAINFO = FLIC10.metainfo()
+
     def __init__(
         self,
         ann_file: str = 'examples.mat',

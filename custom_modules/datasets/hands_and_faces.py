@@ -41,6 +41,8 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
         UserError: when the annotation file is missing or malformed, or has no valid hand or face.
     """
 
+    METAINFO = HAND21.metainfo()
+
     def __init__(self, part: str, box_factor: float, **kwargs: object) -> None:
         if part not in _PARTS:
             raise UserError(f'part {part!r}: give one of {", ".join(_PARTS)}')

@@ -58,6 +58,8 @@ class LspDataset(BaseCocoStyleDataset):
         UserError: when the annotation file or an image is missing or malformed, the split is unknown or has nobody.
     """
 
+    METAINFO = LSP14.metainfo()
+
     def __init__(
         self,
         ann_file: str = 'joints.mat',

@@ -32,6 +32,8 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
         UserError: when the annotation file is missing or malformed, or holds nobody with keypoints.
     """
 
+    METAINFO = COCO17.metainfo()
+
     def __init__(self, skeleton: Skeleton | str = COCO17, whole_image: bool = False, **kwargs: object) -> None:
         self.skeleton = get_skeleton(skeleton)
         self.whole_image = whole_image

@@ -13,6 +13,8 @@ from ..image_cache import ImageCache
 class LoadIntactImage(BaseTransform):
     """Read ``img_path`` into ``img`` (H, W, 3), uint8, BGR, and set ``img_shape`` and ``ori_shape`` (H, W).
 
+    An ``img`` that is there already, as MMPose's inference has it, stays.
+
     Unlike MMPose's LoadImage it refuses broken files: OpenCV fills the missing part of a truncated JPEG with grey
     and says nothing.
 
@@ -31,7 +33,8 @@ class LoadIntactImage(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``img``, ``img_shape`` and ``ori_shape``."""
-        image = self._read(results['img_path'])
-        results['img'] = image
-        results['img_shape'] = results['ori_shape'] = image.shape[:2]
+        if 'img' not in results:
+            results['img'] = self._read(results['img_path'])
+        results.setdefault('img_path', '')
+        results['img_shape'] = results['ori_shape'] = results['img'].shape[:2]
         return results

@@ -42,21 +42,26 @@ class DeepPoseCascade(BaseModel):
     and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
 
     Args:
-        stages: configs of :class:`CascadeStage`, first to last. The last is trained, the others stay as they are.
+        backbone: config of each stage's backbone.
+        stages: configs of :class:`CascadeStage`, first to last, with the backbone of those that have another. The last
+            is trained, the others stay as they are.
         skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
         mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
         data_preprocessor: stacks images, BGR, 0 to 255.
+        train_cfg: has no settings; MMPose gives one to every model.
         test_cfg: ``flip_test`` also looks at mirrored crops. ``scales`` are factors of the box's side, (1.0,) by
             default: the first stage looks at each of them, and the median of what it finds counts.
     """
 
     def __init__(
         self,
+        backbone: dict,
         stages: Sequence[dict],
         skeleton: Skeleton | str = FLIC10,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
         data_preprocessor: dict | None = None,
+        train_cfg: dict | None = None,
         test_cfg: dict | None = None,
         init_cfg: dict | list | None = None,
     ) -> None:
@@ -64,7 +69,7 @@ class DeepPoseCascade(BaseModel):
         self.skeleton = get_skeleton(skeleton)
         self.test_cfg = test_cfg or {}
         scales_in(self.test_cfg)  # a mistake is told before the first image
-        self.stages = ModuleList(CascadeStage(**stage) for stage in stages)
+        self.stages = ModuleList(CascadeStage(**{'backbone': backbone, **stage}) for stage in stages)
         self.stages[:-1].requires_grad_(False)
         self.to(memory_format=torch.channels_last)
         self.register_buffer('mean', torch.tensor(mean).view(3, 1, 1), persistent=False)
