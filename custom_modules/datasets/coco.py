@@ -30,11 +30,11 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     In training there is one sample for every main person, centred on that person, with all other people still targets;
     in testing one for every image, people or not. Keypoints are converted to ``skeleton``, which makes the neck.
 
-    A training sample holds ``keypoints`` (N, K, 2) in the image's pixels, ``keypoints_visible`` (N, K) in {0, 1},
-    ``annotated_keypoints`` (K,) bool, those that can be had from the annotations at all,
-    ``main_center`` (2,), ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which
-    nothing is known: people without keypoints, and crowds less the people annotated in them. Every sample holds the
-    image's ``height`` and ``width``.
+    A sample holds the image's ``height`` and ``width``, ``keypoints`` (N, K, 2) in the image's pixels,
+    ``keypoints_visible`` (N, K) in {0, 1} and ``bbox`` (N, 4), x and y of two corners; a training sample also
+    ``annotated_keypoints`` (K,) bool, those that can be had from the annotations at all, ``main_center`` (2,),
+    ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which nothing is known:
+    people without keypoints, and crowds less the people annotated in them.
 
     Args:
         skeleton: the body model that is trained.
@@ -110,14 +110,16 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
             height=image['height'],
             width=image['width'],
         )
-        if self.test_mode:
-            return info
         people = [a for a in annotations if not a.get('iscrowd', 0) and _labelled(a).any()]
         table = np.array([a['keypoints'] for a in people], dtype=np.float32)
         table = table.reshape(len(people), len(self.annotated.keypoints), 3)
         info['keypoints'], info['keypoints_visible'] = convert_keypoints(
             table[..., :2], (table[..., 2] > 0).astype(np.float32), self.annotated, self.skeleton
         )
+        corner, size = np.split(np.array([a['bbox'] for a in people], dtype=np.float32).reshape(-1, 4), 2, axis=1)
+        info['bbox'] = np.hstack([corner, corner + size])
+        if self.test_mode:
+            return info
         info['annotated_keypoints'] = self._annotated_keypoints.copy()
         if not _feet_are_known(table, self.annotated):
             info['annotated_keypoints'][[name in FEET6.keypoints for name in self.skeleton.keypoints]] = False

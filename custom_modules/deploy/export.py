@@ -194,8 +194,6 @@ class _Traceable(TorchFunctionMode):
         if func is torch.Tensor.new_tensor and isinstance(args[1], list):
             # A size in the list would become the example's.
             return torch.stack([torch.as_tensor(value) for value in args[1]]).to(args[0].dtype)
-        if func is torch.full_like and isinstance(args[1], bool):
-            return func(args[0], float(args[1])) > 0
         if func == torch.Tensor.mT.__get__:
             return args[0].transpose(-2, -1)
         if func is F.adaptive_max_pool2d:

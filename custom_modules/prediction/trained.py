@@ -107,7 +107,8 @@ class TrainedEstimator:
         if self._maps:
             fields = result.pred_fields
             window = Window(tuple(result.input_size), np.array(result.input_scale), np.array(result.input_center))
-            maps = dict(heatmaps=_array(fields.heatmaps), pafs=_array(fields.pafs), window=window)
+            heatmaps = np.concatenate([_array(fields.heatmaps), _array(fields.background)])
+            maps = dict(heatmaps=heatmaps, pafs=_array(fields.pafs), window=window)
         return Found(_array(instances.keypoints), _array(instances.keypoint_scores), scores, **maps)
 
 

@@ -80,9 +80,7 @@ class Estimator(BaseModel):
             scores[index, PART] = 1
         sample.pred_instances = InstanceData(keypoints=keypoints, keypoint_scores=scores)
         if self.with_maps:
-            # The background is 1 all over: drawn as if it were a keypoint, it would cover everything.
-            heatmaps = torch.zeros(19, HEIGHT // 8, WIDTH // 8)
-            heatmaps[18] = 1
+            heatmaps = torch.zeros(18, HEIGHT // 8, WIDTH // 8)
             heatmaps[3, 5, 7] = 1
             pafs = torch.zeros(38, HEIGHT // 8, WIDTH // 8)
             pafs[0, 5, 7] = 1

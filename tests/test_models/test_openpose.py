@@ -235,7 +235,8 @@ def test_people_come_back_to_the_images_own_pixels() -> None:
     with torch.no_grad():
         (result,) = model.predict(torch.linspace(1, 0, 256).expand(1, 3, 256, 256), [data])
     np.testing.assert_allclose(result.pred_instances.keypoints[0], person / 2 - [5, 10], atol=0.3)
-    assert result.pred_fields.heatmaps.shape == (19, 32, 32)
+    assert result.pred_fields.heatmaps.shape == (18, 32, 32)
+    assert result.pred_fields.background.shape == (1, 32, 32)
     assert result.pred_fields.pafs.shape == (38, 32, 32)
 
 

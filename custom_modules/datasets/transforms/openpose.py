@@ -80,6 +80,7 @@ class CropAroundPerson(BaseTransform):
             if 'annotated_keypoints' in results:
                 results['annotated_keypoints'] = results['annotated_keypoints'][results['flip_indices']]
         inside = ((keypoints >= -0.5) & (keypoints < np.array([width, height]) - 0.5)).all(axis=-1)
+        results.pop('bbox', None)  # nothing reads it behind the crop, and it is not moved
         results['keypoints'] = keypoints.astype(np.float32)
         results['keypoints_visible'] = visible * inside
         results['img_shape'] = (height, width)

@@ -81,7 +81,7 @@ class PredictionImageHook(Hook):
     def _show(self, runner: Runner, sample: PoseDataSample) -> None:
         image = read_image(sample.img_path)
         people = draw_people(image, *_people(sample), self._skeleton, self.score_threshold)
-        images = dict(people=people, **_draw_maps(image, sample, self._skeleton))
+        images = dict(people=people, **_draw_maps(image, sample))
         # Without a slash, for which LocalVisBackend would need a folder.
         name = self._panel_names.get(_identity(sample), f'val_{Path(sample.img_path).stem}')
         panel = cv2.cvtColor(side_by_side(images, _PANEL_HEIGHT), cv2.COLOR_BGR2RGB)
@@ -116,7 +116,7 @@ class PredictionImageHook(Hook):
 
     def _write_maps(self, sample: PoseDataSample) -> None:
         image = read_image(sample.img_path)
-        for kind, drawing in _draw_maps(image, sample, self._skeleton).items():
+        for kind, drawing in _draw_maps(image, sample).items():
             name = f'{Path(sample.img_path).stem}_{kind}'
             self._write(drawing, (kind, *_identity(sample)), name)
 
@@ -159,13 +159,12 @@ def _people(sample: PoseDataSample) -> tuple[np.ndarray, np.ndarray]:
     return _to_numpy(people.keypoints), _to_numpy(people.keypoint_scores)
 
 
-def _draw_maps(image: np.ndarray, sample: PoseDataSample, skeleton: Skeleton) -> dict[str, np.ndarray]:
+def _draw_maps(image: np.ndarray, sample: PoseDataSample) -> dict[str, np.ndarray]:
     """Images of those of ``heatmaps`` and ``pafs`` that a prediction comes with."""
     fields = sample.get('pred_fields', {})
     images = {}
     if 'heatmaps' in fields:
-        # A background map may follow the keypoints'.
-        heatmaps = _to_numpy(fields.heatmaps)[: len(skeleton.keypoints)]
+        heatmaps = _to_numpy(fields.heatmaps)
         images['heatmaps'] = draw_heatmaps(image, heatmaps, _matrix(sample, heatmaps))
     if 'pafs' in fields:
         pafs = _to_numpy(fields.pafs)

@@ -98,6 +98,11 @@ class DeepPoseCascade(BaseModel):
             return self.predict(inputs, data_samples)
         return self.locate(inputs, stacked_field(data_samples, 'bboxes', inputs))
 
+    def _forward(self, inputs: torch.Tensor, data_samples: SampleList | None = None) -> torch.Tensor:
+        """The positions (S, B, K, 2) of people who fill the images: what MMPose's tools take for the network alone."""
+        height, width = inputs.shape[2:]
+        return self.locate(inputs, inputs.new_tensor([[0, 0, width, height]]).repeat(len(inputs), 1))
+
     def loss(self, inputs: torch.Tensor, data_samples: SampleList) -> dict:
         """The losses of the last stage's head, on augmented crops.
 
@@ -239,7 +244,7 @@ class DeepPoseCascade(BaseModel):
     def _look_once(
         self, stage: CascadeStage, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool
     ) -> torch.Tensor:
-        crops = square_crops(center, side, mirrored=torch.full_like(side, mirrored, dtype=torch.bool))
+        crops = square_crops(center, side, mirrored=torch.full_like(side, float(mirrored)) > 0)
         located = stage.locate(self._cut(crops, inputs, stage)).unflatten(0, side.shape)
         if mirrored:
             located = located[:, :, self.flip_indices]

@@ -24,7 +24,8 @@ class OpenPoseEstimator(BottomupPoseEstimator):
     - ``flip_test``: also look at the mirrored image.
     - ``scales``: factors of the input's size to look at, (1.0,) by default. Maps are averaged on the grid of scale 1,
       so let the test pipeline resize to the largest size and give factors up to 1.
-    - ``output_maps``: return the averaged maps as ``pred_fields``.
+    - ``output_maps``: return the averaged maps as ``pred_fields``: ``heatmaps`` (K, H, W), ``background`` (1, H, W),
+      which MMPose would draw over all keypoints, and ``pafs`` (2 L, H, W).
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
@@ -50,8 +51,12 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         sizes = [tuple(int(np.ceil(size / stride)) for size in sample.input_size) for sample in data_samples]
         people = self.head.people(heatmaps, pafs, sizes)
         fields = [
-            PixelData(heatmaps=own_heatmaps[:, :height, :width], pafs=own_pafs[:, :height, :width])
-            for own_heatmaps, own_pafs, (width, height) in zip(heatmaps, pafs, sizes, strict=True)
+            PixelData(
+                heatmaps=own[:-1, :height, :width],
+                background=own[-1:, :height, :width],
+                pafs=own_pafs[:, :height, :width],
+            )
+            for own, own_pafs, (width, height) in zip(heatmaps, pafs, sizes, strict=True)
         ]
         return self.add_pred_to_datasample(
             people, fields if self.test_cfg.get('output_maps', False) else None, data_samples
