@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def test_named_files_exist(page: Path) -> None:
     missing = [link for link in links if not (page.parent / link.partition('#')[0]).exists()]
     if page.parent.name == 'docs':  # which `make docs` builds as a site of its own
         missing += [link for link in links if link.startswith('..')]
-    named = re.findall(r'\b(?:configs|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
+    named = re.findall(r'\b(?:configs|classicpose|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
     homes = (REPOSITORY, page.parent)
     missing += [name for name in named if 'mine/' not in name and not any((home / name).exists() for home in homes)]
     assert not missing
@@ -37,15 +38,21 @@ def test_named_files_exist(page: Path) -> None:
 
 @pytest.mark.parametrize('page', PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
 def test_options_exist(page: Path) -> None:
-    """Every --option in a command of ours is one that the tool lists in its help."""
+    """Every --option in a command of ours is one that the command lists in its help."""
     tools = '|'.join(tool.stem for tool in REPOSITORY.glob('tools/*.py'))
-    for tool, rest in re.findall(rf'tools/({tools})\.py([^\n`|]*)', page.read_text()):
+    commands = rf'tools/(?:{tools})\.py|classicpose (?:predict|models|web)\b'
+    for command, rest in re.findall(rf'({commands})([^\n`|]*)', page.read_text()):
         options = set(re.findall(r'(--[a-z][\w-]+)', rest))
         if options:
-            subcommand = rest.split()[:1] if tool == 'benchmark' else []
-            command = [sys.executable, str(REPOSITORY / f'tools/{tool}.py'), *subcommand, '--help']
-            known = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-            assert all(option in known for option in options)
+            assert options <= known_options(command, rest.split()[0] if 'benchmark' in command else '')
+
+
+@functools.cache
+def known_options(command: str, subcommand: str) -> set[str]:
+    words = ['-m', *command.split()] if command.startswith('classicpose') else [command]
+    asked = [sys.executable, *words, *filter(None, [subcommand]), '--help']
+    said = subprocess.run(asked, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r'(--[a-z][\w-]+)', said))
 
 
 def test_make_targets_exist() -> None:

@@ -1,1 +1,1 @@
-"""A page in the browser that finds people: what ``tools/web.py`` serves."""
+"""A page in the browser that finds people: what ``classicpose web`` serves."""

@@ -88,7 +88,7 @@ def measure_videos(files: Sequence[str], counts: Sequence[int], seed: int) -> Ro
 
 
 def measure_start(models: Sequence[str]) -> Rows:
-    """Median seconds from the start of tools/predict.py to the end, with the JSON of one photograph."""
+    """Median seconds from the start of ``classicpose predict`` to the end, with the JSON of one photograph."""
     repository = Path(__file__).parents[2]
     photograph = repository / 'docs/samples/astronaut.jpg'
     rows = []
