@@ -76,6 +76,35 @@ def load_annotation_file(path: str, annotated: Skeleton) -> dict:
     return contents
 
 
+def choose_images(contents: dict, only: str | None, without: str | None) -> dict:
+    """The contents of an annotation file with some of its images, and their annotations.
+
+    Args:
+        contents: what :func:`load_annotation_file` gave.
+        only: a text file with one image's ``file_name`` a line; other images are left out.
+        without: another one; its images are left out.
+
+    Raises:
+        UserError: when a list cannot be read.
+    """
+    if not (only or without):
+        return contents
+    wanted = _lines(only) if only else {image['file_name'] for image in contents['images']}
+    wanted = wanted - (_lines(without) if without else set())
+    images = [image for image in contents['images'] if image['file_name'] in wanted]
+    ids = {image['id'] for image in images}
+    annotations = [annotation for annotation in contents['annotations'] if annotation['image_id'] in ids]
+    return contents | dict(images=images, annotations=annotations)
+
+
+def _lines(path: str) -> frozenset[str]:
+    try:
+        with open(path, encoding='utf-8') as file:
+            return frozenset(file.read().splitlines())
+    except (OSError, ValueError) as error:
+        raise UserError(f'list of images {path} cannot be read ({error}); give one file name a line') from error
+
+
 def _take_keypoints(contents: dict, annotated: Skeleton) -> None:
     for annotation in objects(contents, 'annotations'):
         own = annotation.get('keypoints')

@@ -13,7 +13,7 @@ from pycocotools import mask as run_lengths
 from classicpose.errors import UserError
 from classicpose.skeletons import COCO17, FEET6, OPENPOSE18, Skeleton, convert_keypoints, get_skeleton, known_keypoints
 
-from .annotations import load_annotation_file
+from .annotations import choose_images, load_annotation_file
 
 # Who is a main person, on whom training samples are centred (genJSON.m of the original code): enough keypoints, five of
 # COCO's and as large a share of other body models', not too small, and not so close to an earlier one, in shares of
@@ -40,6 +40,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
         skeleton: the body model that is trained.
         annotated: the body model of the annotation file, see :func:`load_annotation_file`. With feet, those of an image
             count as annotated where everybody with a labelled ankle has labels on the feet.
+        only_images, without_images: see :func:`choose_images`.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many images), ...
 
@@ -50,9 +51,15 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     METAINFO = OPENPOSE18.metainfo()
 
     def __init__(
-        self, skeleton: Skeleton | str = OPENPOSE18, annotated: Skeleton | str = COCO17, **kwargs: object
+        self,
+        skeleton: Skeleton | str = OPENPOSE18,
+        annotated: Skeleton | str = COCO17,
+        only_images: str | None = None,
+        without_images: str | None = None,
+        **kwargs: object,
     ) -> None:
         self.skeleton = get_skeleton(skeleton)
+        self.only_images, self.without_images = only_images, without_images
         self.annotated = get_skeleton(annotated)
         self._annotated_keypoints = known_keypoints(self.annotated, self.skeleton)
         super().__init__(data_mode='bottomup', metainfo=self.skeleton.metainfo(), **kwargs)
@@ -96,6 +103,7 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     def load_data_list(self) -> list[dict]:
         """The images of the annotation file with their people."""
         contents = load_annotation_file(self.ann_file, self.annotated)
+        contents = choose_images(contents, self.only_images, self.without_images)
         people = defaultdict(list)
         for annotation in contents['annotations']:
             people[annotation['image_id']].append(annotation)

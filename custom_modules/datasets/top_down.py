@@ -12,7 +12,7 @@ from mmpose.registry import DATASETS
 from classicpose.errors import UserError
 from classicpose.skeletons import COCO17, Skeleton, get_skeleton
 
-from .annotations import load_annotation_file
+from .annotations import choose_images, load_annotation_file
 
 
 @DATASETS.register_module()
@@ -25,6 +25,7 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
     Args:
         skeleton: the body model of the annotation file.
         whole_image: one sample an image instead, its largest person; the box is the full image.
+        only_images, without_images: see :func:`choose_images`.
         kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many samples, or which), ``bbox_file``, ...
 
@@ -34,9 +35,17 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
 
     METAINFO = COCO17.metainfo()
 
-    def __init__(self, skeleton: Skeleton | str = COCO17, whole_image: bool = False, **kwargs: object) -> None:
+    def __init__(
+        self,
+        skeleton: Skeleton | str = COCO17,
+        whole_image: bool = False,
+        only_images: str | None = None,
+        without_images: str | None = None,
+        **kwargs: object,
+    ) -> None:
         self.skeleton = get_skeleton(skeleton)
         self.whole_image = whole_image
+        self.only_images, self.without_images = only_images, without_images
         super().__init__(metainfo=self.skeleton.metainfo(), **kwargs)
 
     def load_data_list(self) -> list[dict]:
@@ -50,6 +59,7 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
 
     def _load_annotations(self) -> tuple[list[dict], list[dict]]:
         contents = load_annotation_file(self.ann_file, self.skeleton)
+        contents = choose_images(contents, self.only_images, self.without_images)
         self._metainfo['CLASSES'] = contents['categories']
         annotations = defaultdict(list)
         for annotation in contents['annotations']:
