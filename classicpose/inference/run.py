@@ -16,11 +16,10 @@ from .frames import Frame, Frames
 from .overlap import BackgroundWriter, prefetched
 from .predictor import Predictor
 from .smoothing import OneEuroSmoother
-from .tracking import Tracker
+from .tracking import USUAL_FPS, Tracker
 
 # Frames read ahead, and results waiting to be written: enough to even out, little memory.
 _AHEAD = 4
-_USUAL_FPS = 30.0
 
 
 def run(
@@ -97,10 +96,11 @@ def _tracked(
     steps: list[Callable[[People], People]] = []
     for frame, people in results:
         if source != (source := (frame.source, frame.path if frame.number is not None else '')):
-            steps = [Tracker(predictor.skeleton)]
+            video = frames.videos.get(frame.path)
+            fps = (video and video.fps) or USUAL_FPS
+            steps = [Tracker(predictor.skeleton, fps)]
             if smoothing:
-                video = frames.videos.get(frame.path)
-                steps.append(OneEuroSmoother((video and video.fps) or _USUAL_FPS))
+                steps.append(OneEuroSmoother(fps))
         for step in steps:
             people = step(people)
         yield frame, people

@@ -12,10 +12,16 @@ import numpy as np
 from ..people import People, boxes_around
 from ..skeletons import Skeleton
 
+USUAL_FPS = 30.0
+"""Of frames whose rate nobody tells, as a folder's."""
+
 # Somebody seen from the side, or whose arms and legs lie on a line, is taken to be half as wide as long.
 _SLIMMEST = 0.5
-# How much of a track's velocity is that of its last step.
-_LAST_STEP = 0.3
+# Of people's velocities, in their sizes a second, a size being the root of an area: the standard deviation of each
+# coordinate, for how many seconds they last, and what nobody exceeds, for a sprinter runs about 8.
+_SPEED, _LASTING, _FASTEST = 2.0, 1.5, 10.0
+# In sizes: the standard deviation of where somebody is found, and how far off they may be found besides walking.
+_JITTER, _SLACK = 0.03, 0.15
 
 
 def oks_matrix(
@@ -32,7 +38,7 @@ def oks_matrix(
     detections that have all keypoints, and people with labels, it is COCO's own.
 
     Args:
-        keypoints: (P, K, 2).
+        keypoints: (P, K, 2), or (P, Q, K, 2) to be compared with each of the others.
         found: (P, K) bool, where a keypoint is there.
         other_keypoints: (Q, K, 2).
         other_found: (Q, K) bool.
@@ -42,7 +48,8 @@ def oks_matrix(
     Returns:
         (P, Q) float64; 0 where two have no keypoint in common.
     """
-    steps = np.asarray(keypoints, np.float64)[:, None] - np.asarray(other_keypoints, np.float64)
+    keypoints = np.asarray(keypoints, np.float64)
+    steps = (keypoints if keypoints.ndim == 4 else keypoints[:, None]) - np.asarray(other_keypoints, np.float64)
     scale = np.asarray(areas, np.float64)[..., None] * (2 * np.asarray(sigmas, np.float64)) ** 2
     similar = np.exp(-(steps**2).sum(axis=-1) / (2 * scale))
     similar = np.where(found[:, None] & other_found, similar, 0.0)
@@ -64,30 +71,35 @@ def person_areas(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 @dataclass
 class _Track:
-    """Somebody where they were last seen, ``age`` frames ago."""
+    """Somebody where they are expected, ``age`` seconds after they were last seen."""
 
     id: int
     keypoints: np.ndarray
     found: np.ndarray
-    velocity: np.ndarray  # (2,), pixels a frame
-    age: int = 0
+    velocity: np.ndarray  # (2,), pixels a second
+    covariance: np.ndarray  # (2, 2), of the place and the velocity along each axis, in sizes and seconds
+    age: float = 0.0
 
 
 class Tracker:
     """Gives people the same id in each frame of a video: call it with each frame's people, in order.
 
-    Each pair of a track and a person, the most similar first, is matched if both are still free. A track is looked
-    for where it goes at constant velocity. Whoever matches no track gets a new id, the smallest that nobody ever had,
+    A Kalman filter expects each track at a velocity that is forgotten by and by, with an error that grows with the time
+    since it was last seen. Each pair of a track and a person, the most likely first, is matched if both are still free:
+    likely by the Gaussian density of how far all keypoints together are from where they are expected, by the similarity
+    of the poses and by the person's score. Whoever matches no track gets a new id, the smallest that nobody ever had,
     higher scores first.
 
     Args:
         skeleton: of the people.
-        max_gap: in how many frames on end somebody may be missing and still be known again.
-        min_oks: least :func:`oks_matrix` of a match, by the larger area of the two.
+        fps: of the frames the tracker is called with, :attr:`Frames.fps`.
+        max_gap: for how many seconds somebody may be hidden and still be known again.
+        min_oks: least :func:`oks_matrix` of a match's poses, moved upon each other, by the larger area of the two.
     """
 
-    def __init__(self, skeleton: Skeleton, max_gap: int = 12, min_oks: float = 0.2) -> None:
+    def __init__(self, skeleton: Skeleton, fps: float = USUAL_FPS, max_gap: float = 1.0, min_oks: float = 0.2) -> None:
         self.sigmas = np.array(skeleton.sigmas)
+        self.seconds = 1 / fps
         self.max_gap = max_gap
         self.min_oks = min_oks
         self._tracks: list[_Track] = []
@@ -98,40 +110,59 @@ class Tracker:
         keypoints, found = people.keypoints.astype(np.float64), people.keypoint_scores > 0
         ids = np.full(len(people), -1, dtype=np.int64)
         for track in self._tracks:
-            track.age += 1
-        for track, person in self._matches(keypoints, found):
+            _expect(track, self.seconds)
+        for track, person, offset in self._matches(keypoints, found, people.scores):
             ids[person] = track.id
-            _advance(track, keypoints[person], found[person])
+            gain = track.covariance[:, 0] / (track.covariance[0, 0] + _JITTER**2)
+            track.velocity = track.velocity + gain[1] * offset
+            track.covariance = track.covariance - np.outer(gain, track.covariance[0])
+            track.keypoints, track.found, track.age = keypoints[person], found[person], 0.0
         for person in np.argsort(-people.scores, kind='stable'):
             if ids[person] < 0:
                 ids[person] = self._next_id
-                self._tracks.append(_Track(self._next_id, keypoints[person], found[person], np.zeros(2)))
+                covariance = np.diag([_JITTER**2, _SPEED**2])
+                self._tracks.append(_Track(self._next_id, keypoints[person], found[person], np.zeros(2), covariance))
                 self._next_id += 1
         self._tracks = [track for track in self._tracks if track.age <= self.max_gap]
         return replace(people, track_ids=ids)
 
-    def _matches(self, keypoints: np.ndarray, found: np.ndarray) -> list[tuple[_Track, int]]:
+    def _matches(
+        self, keypoints: np.ndarray, found: np.ndarray, scores: np.ndarray
+    ) -> list[tuple[_Track, int, np.ndarray]]:
+        """Tracks, whom they match, and how far (2,) in pixels these are from where they were expected."""
         if not self._tracks or not len(keypoints):
             return []
-        old = np.stack([track.keypoints + track.velocity * track.age for track in self._tracks])
+        old = np.stack([track.keypoints for track in self._tracks])
         old_found = np.stack([track.found for track in self._tracks])
         areas = np.maximum.outer(person_areas(old, old_found), person_areas(keypoints, found))
-        similar = oks_matrix(old, old_found, keypoints, found, areas, self.sigmas)
+        both = (old_found[:, None] & found)[..., None]
+        offsets = np.where(both, keypoints - old[:, None], 0).sum(axis=2) / np.maximum(both.sum(axis=2), 1)
+        poses = oks_matrix(old[:, None] + offsets[:, :, None], old_found, keypoints, found, areas, self.sigmas)
+        distances = (offsets**2).sum(axis=-1) / areas
+        variances = np.array([[track.covariance[0, 0] + _JITTER**2] for track in self._tracks])
+        reach = np.array([[_SLACK + _FASTEST * track.age] for track in self._tracks])
+        possible = (distances <= reach**2) & (poses >= self.min_oks) & (poses > 0)
+        # The logarithm, because densities far from where a track is expected are too small for numbers.
+        likely = np.log(np.maximum(poses * scores, np.finfo(np.float64).tiny))
+        likely -= distances / (2 * variances) + np.log(variances)
         matches, taken = [], (set(), set())
-        for index in np.argsort(-similar, axis=None, kind='stable'):
-            row, person = np.unravel_index(index, similar.shape)
-            if similar[row, person] < self.min_oks or similar[row, person] == 0:
-                break
+        for index in np.argsort(-np.where(possible, likely, -np.inf), axis=None, kind='stable')[: possible.sum()]:
+            row, person = np.unravel_index(index, likely.shape)
             if row not in taken[0] and person not in taken[1]:
                 taken[0].add(row)
                 taken[1].add(person)
-                matches.append((self._tracks[row], int(person)))
+                matches.append((self._tracks[row], int(person), offsets[row, person]))
         return matches
 
 
-def _advance(track: _Track, keypoints: np.ndarray, found: np.ndarray) -> None:
-    """Move a track to where somebody was found in this frame."""
-    both = track.found & found
-    step = (keypoints[both] - track.keypoints[both]).mean(axis=0) / track.age
-    track.velocity = (1 - _LAST_STEP) * track.velocity + _LAST_STEP * step
-    track.keypoints, track.found, track.age = keypoints, found, 0
+def _expect(track: _Track, seconds: float) -> None:
+    """Move a track on; its velocity is an Ornstein-Uhlenbeck process (Singer, 1970)."""
+    left = np.exp(-seconds / _LASTING)
+    lasting = _LASTING * (1 - left)  # how many seconds' way at the old velocity
+    place, both = 2 * _LASTING * (seconds - lasting) - lasting**2, lasting**2 / _LASTING
+    added = _SPEED**2 * np.array([[place, both], [both, 1 - left**2]])
+    step = np.array([[1, lasting], [0, left]])
+    track.keypoints = track.keypoints + lasting * track.velocity
+    track.velocity = left * track.velocity
+    track.covariance = step @ track.covariance @ step.T + added
+    track.age += seconds
