@@ -26,8 +26,8 @@ def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:
 class People:
     """The people found in one image. Symbols: P people, may be 0; K keypoints of the skeleton; L limbs.
 
-    Convention: coordinates are the image's pixels, integers at pixel centres, x before y. A missing keypoint has the
-    score 0 and lies at (0, 0).
+    Convention: coordinates are the image's pixels, integers at pixel centres, x before y. A keypoint that was not
+    found has the score 0 and lies at (0, 0).
 
     Attributes:
         name: by which files about the image are called: ``street`` for ``street.jpg``, and

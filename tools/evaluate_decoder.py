@@ -65,7 +65,7 @@ def evaluate(args: argparse.Namespace) -> None:
             started = time.perf_counter()
             keypoints, scores, instance_scores = decode_people(*maps, OPENPOSE18, network.stride, values)
             seconds[name] += time.perf_counter() - started
-            keypoints = np.where(scores[..., None] > 0, network.to_image(keypoints, image), 0)
+            keypoints = np.where(keypoints.any(axis=-1, keepdims=True), network.to_image(keypoints, image), 0)
             found = dict(keypoints=keypoints, keypoint_scores=scores, bbox_scores=instance_scores)
             people[name].append(dict(id=[], img_id=entry['id'], pred_instances=found, gt_instances={}))
         print(f'\r{number} of {len(entries)} images', end='', file=sys.stderr)

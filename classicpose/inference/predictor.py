@@ -187,6 +187,7 @@ class Predictor:
         frame, count = prepared.frame, len(self.skeleton.keypoints)
         keypoints = _joined([result.keypoints for result in results], (count, 2))
         keypoint_scores = _joined([result.keypoint_scores for result in results], (count,))
+        keypoints[keypoint_scores == 0] = 0  # guesses are for COCO's AP alone
         if self.bottom_up:
             scores = _joined([result.scores for result in results], ())
             boxes = boxes_around(keypoints, keypoint_scores > 0).astype(np.float32)

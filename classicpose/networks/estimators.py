@@ -62,8 +62,9 @@ class Found:
     """What an estimator finds in a sample.
 
     Attributes:
-        keypoints: (P, K, 2) in the image's pixels; P is 1 for a single person.
-        keypoint_scores: (P, K).
+        keypoints: (P, K, 2) in the image's pixels, anywhere where a keypoint was not found; P is 1 for a single
+            person.
+        keypoint_scores: (P, K), 0 where a keypoint was not found.
         scores: (P,) of the people of a bottom-up network; None for a single person, who has a box's.
         heatmaps, pafs: the maps, if they were asked for.
         window: of the maps.
@@ -160,10 +161,8 @@ class AffinityEstimator(_OnnxEstimator):
 
     def _found(self, heatmaps: np.ndarray, pafs: np.ndarray, window: Window) -> Found:
         keypoints, keypoint_scores, scores = decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)
-        keypoints = window.to_image(keypoints)
-        keypoints[keypoint_scores == 0] = 0
         maps = dict(heatmaps=heatmaps, pafs=pafs, window=window) if self._maps else {}
-        return Found(keypoints, keypoint_scores, scores, **maps)
+        return Found(window.to_image(keypoints), keypoint_scores, scores, **maps)
 
 
 class SinglePersonEstimator(_OnnxEstimator):

@@ -92,10 +92,8 @@ def _assemble(limb, starts, ends, scores, limbs, extends, peaks, keypoints, merg
     return people[:total][alive[:total]], sums[:total][alive[:total]]
 
 
-def complete_people(
-    members: np.ndarray, peaks: Peaks, middle: np.ndarray, skeleton: Skeleton
-) -> tuple[np.ndarray, np.ndarray]:
-    """Give people the keypoints they lack where maps and fields hint at them.
+def complete_people(members: np.ndarray, peaks: Peaks, middle: np.ndarray, skeleton: Skeleton) -> np.ndarray:
+    """Guess the keypoints that people lack where maps and fields hint at them.
 
     Of all peaks, low ones and other people's included (of two people who cover one another a keypoint is often one
     peak), a missing keypoint takes the one with the largest product of its height and the field in the middle between
@@ -108,25 +106,23 @@ def complete_people(
         skeleton: its limbs.
 
     Returns:
-        (P, K) as ``members``, with fewer keypoints missing; (P, K) the product by which each keypoint was found, 0 for
-        those that were not missing.
+        (P, K) as ``members``, with fewer keypoints missing.
     """
     first = first_of_keypoint(peaks, len(skeleton.keypoints))
     limbs = np.asarray(skeleton.limbs, dtype=np.int64)
-    completed, evidence = members.copy(), np.zeros(members.shape)
-    _complete(completed, evidence, peaks.xy, peaks.score, middle, first, limbs)
-    return completed, evidence
+    completed = members.copy()
+    _complete(completed, peaks.xy, peaks.score, middle, first, limbs)
+    return completed
 
 
 @compiled
-def _complete(members, evidences, xy, height, middle, first, limbs):
+def _complete(members, xy, height, middle, first, limbs):
     counts = first[1:] - first[:-1]
     offsets = np.zeros(len(limbs), dtype=np.int64)
     for limb in range(1, len(limbs)):
         a, b = limbs[limb - 1]
         offsets[limb] = offsets[limb - 1] + counts[a] * counts[b]
-    for index in range(len(members)):
-        person = members[index]
+    for person in members:
         reach = _reach(xy, person)
         while True:
             best, best_keypoint, best_peak = 0.0, -1, -1
@@ -145,7 +141,7 @@ def _complete(members, evidences, xy, height, middle, first, limbs):
                             best, best_keypoint, best_peak = evidence, keypoint, peak
             if best_keypoint < 0:
                 break
-            person[best_keypoint], evidences[index, best_keypoint] = best_peak, best
+            person[best_keypoint] = best_peak
 
 
 @compiled

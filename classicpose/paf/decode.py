@@ -30,8 +30,8 @@ class DecodeSettings:
         length_prior: limbs longer than half the image's height lose score in proportion.
         short_limb: ends closer than this are joined whatever the field says.
         merge, best_first: see :func:`assemble_people`.
-        hint_threshold: missing keypoints are looked for among peaks down to this height, see :func:`complete_people`;
-            None leaves them missing.
+        hint_threshold: missing keypoints are guessed from peaks down to this height, see :func:`complete_people`; None
+            leaves them missing.
         min_parts: people with fewer keypoints, before completion, are dropped.
         min_score: people whose score a keypoint is lower are dropped.
         ranking: the instance score. 'mean' of keypoints and limbs over the keypoints found; 'sum' of them over all
@@ -127,7 +127,7 @@ def decode_people(
 
     Returns:
         keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint_scores (P, K), 0 where it is
-        missing; instance_scores (P,), best first.
+        missing or guessed; instance_scores (P,), best first.
     """
     count = len(skeleton.keypoints)
     heatmaps = np.asarray(heatmaps[:count], dtype=np.float32)
@@ -211,8 +211,7 @@ def people_from_candidates(
             instance_scores = instance_scores * _size_weight(members, peaks)
     keypoint_scores = _at_peaks(peaks.score, members)
     if settings.hint_threshold is not None:
-        members, hinted = complete_people(members, peaks, candidates.middle, skeleton)
-        keypoint_scores += hinted
+        members = complete_people(members, peaks, candidates.middle, skeleton)
     keypoints = _at_peaks(cells_to_pixels(peaks.xy, stride), members)
     order = np.argsort(-instance_scores, kind='stable')
     return tuple(values[order].astype(np.float32) for values in (keypoints, keypoint_scores, instance_scores))

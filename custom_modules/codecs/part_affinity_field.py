@@ -102,7 +102,7 @@ class PartAffinityField(BaseKeypointCodec):
 
         Returns:
             tuple: keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint_scores (P, K), 0
-            there; instance_scores (P,), best first. P may be 0.
+            where it is missing or guessed; instance_scores (P,), best first. P may be 0.
         """
         heatmaps, pafs = encoded
         return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)

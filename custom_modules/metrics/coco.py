@@ -68,7 +68,8 @@ class BodyCocoMetric(CheckedCocoMetric):
     network that has found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do
     not overlap by construction.
 
-    A missing keypoint is at (0, 0), which COCO counts as one found far away.
+    COCO looks at places alone: a guessed keypoint, whose score is 0, counts as one that was found, and one that is
+    missing, at (0, 0), as one found far away.
 
     Args:
         ann_file: the annotation file.
@@ -107,9 +108,9 @@ class BodyCocoMetric(CheckedCocoMetric):
     def _converted(self, sample: dict) -> dict:
         """A copy: other metrics see the same samples."""
         people = sample['pred_instances']
-        keypoints, scores = convert_keypoints(
-            people['keypoints'], people['keypoint_scores'], self.skeleton, self.annotated
-        )
+        places = people['keypoints']
+        keypoints, _ = convert_keypoints(places, places.any(axis=-1), self.skeleton, self.annotated)
+        _, scores = convert_keypoints(places, people['keypoint_scores'], self.skeleton, self.annotated)
         converted = people | dict(keypoints=keypoints, keypoint_scores=scores)
         return dict(category_id=self._category) | sample | dict(pred_instances=converted)
 

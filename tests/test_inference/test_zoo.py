@@ -85,6 +85,20 @@ def test_a_named_model_finds_what_it_found(model: zoo.NamedModel) -> None:
     np.testing.assert_allclose(people.keypoints, expected, atol=2)
 
 
+def test_what_a_portrait_does_not_show_is_not_found() -> None:
+    """A woman to the waist; of her legs there are guesses alone."""
+    people = Predictor('openpose_lite', device='cpu')(REPOSITORY / 'docs/samples/astronaut.jpg')
+    assert len(people) == 1
+    found = people.keypoint_scores[0] > 0
+    names = {name for name, there in zip(people.skeleton.keypoints, found, strict=True) if there}
+    assert {'nose', 'left_eye', 'right_eye', 'left_shoulder', 'right_shoulder'} <= names
+    assert not names & {f'{side}_{joint}' for side in ('left', 'right') for joint in ('knee', 'ankle')}
+    assert (people.keypoint_scores[0, found] > 0.02).all()
+    assert (people.keypoints[0, ~found] == 0).all()
+    seen = people.keypoints[0, found]
+    np.testing.assert_array_equal(people.boxes[0], [*seen.min(axis=0), *seen.max(axis=0)])
+
+
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
 def test_the_cards_number(
     model: zoo.NamedModel, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,13 @@ def test_the_truth_has_ap_one(annotations: Path) -> None:
     assert evaluate(annotations, truth(annotations))['coco/AP'] == pytest.approx(1)
 
 
+def test_guesses_count_by_their_place(annotations: Path) -> None:
+    samples = truth(annotations)
+    for sample in samples:
+        sample['pred_instances']['keypoint_scores'] *= 0
+    assert evaluate(annotations, samples)['coco/AP'] == pytest.approx(1)
+
+
 def test_only_the_images_seen_are_evaluated(annotations: Path) -> None:
     samples = [sample for sample in truth(annotations) if len(sample['id'])]
     assert evaluate(annotations, samples[:5])['coco/AP'] == pytest.approx(1)

@@ -224,17 +224,25 @@ def test_batched_equals_single() -> None:
 
 
 def test_people_come_back_to_the_images_own_pixels() -> None:
-    """Input pixels were the image's times two, moved by (10, 20); a missing keypoint stays at (0, 0)."""
+    """Input pixels were the image's times two, moved by (10, 20); a missing keypoint stays at (0, 0), a guess does not."""
     person = UPRIGHT * 200 + [30, 20]
     model = tiny_model(output_maps=True)
     model.head, model.backbone = TargetMaps(person[None], 256), nn.Identity()
-    model.head.people = lambda *maps: OpenPoseHead.people(model.head, *maps)
+
+    def people_some_of_whom_is_not_found(*maps: object) -> list:
+        (people,) = OpenPoseHead.people(model.head, *maps)
+        people.keypoints[0, 4], people.keypoint_scores[0, [4, 7]] = 0, 0
+        return [people]
+
+    model.head.people = people_some_of_whom_is_not_found
     data = PoseDataSample()
     scale = np.array([128.0, 128.0])
     data.set_metainfo(dict(input_size=(256, 256), input_scale=scale, input_center=scale / 2 - [5, 10]))
     with torch.no_grad():
         (result,) = model.predict(torch.linspace(1, 0, 256).expand(1, 3, 256, 256), [data])
-    np.testing.assert_allclose(result.pred_instances.keypoints[0], person / 2 - [5, 10], atol=0.3)
+    expected = person / 2 - [5, 10]
+    expected[4] = 0
+    np.testing.assert_allclose(result.pred_instances.keypoints[0], expected, atol=0.3)
     assert result.pred_fields.heatmaps.shape == (18, 32, 32)
     assert result.pred_fields.background.shape == (1, 32, 32)
     assert result.pred_fields.pafs.shape == (38, 32, 32)

@@ -121,10 +121,8 @@ def side_of_box(points: list[Peak]) -> float:
     return float(np.sqrt((right - left + 1) * (bottom - top + 1)))
 
 
-def hinted_parts(
-    person: Person, peaks: list[list[Peak]], middle: dict[tuple[int, int, int], float]
-) -> dict[int, tuple[int, float]]:
-    """{keypoint: (peak, evidence)} for the keypoints that were missing: the best hint first, and on from there."""
+def hinted_parts(person: Person, peaks: list[list[Peak]], middle: dict[tuple[int, int, int], float]) -> dict[int, int]:
+    """The peaks of the keypoints that were missing: the best hint first, and on from there."""
     reach = max(2 * side_of_box([peaks[keypoint][index] for keypoint, index in person.items()]), 4.0)
     known, hints = dict(person), {}
     while True:
@@ -140,10 +138,10 @@ def hinted_parts(
                 near = np.hypot(peak[0] - there[0], peak[1] - there[1]) <= reach if evidence > best[0] else False
                 if near:
                     best = (evidence, keypoint, index)
-        evidence, keypoint, index = best
+        _, keypoint, index = best
         if keypoint < 0:
             return hints
-        known[keypoint], hints[keypoint] = index, (index, evidence)
+        known[keypoint] = hints[keypoint] = index
 
 
 def slow_decoder(heatmaps: np.ndarray, pafs: np.ndarray) -> People:
@@ -158,13 +156,10 @@ def slow_decoder(heatmaps: np.ndarray, pafs: np.ndarray) -> People:
         size = side_of_box([peaks[keypoint][index] for keypoint, index in person.items()])
         instance_score = evidence / (PARTS + len(LIMBS)) * size / (size + 20)
         keypoints, scores = np.zeros((PARTS, 2)), np.zeros(PARTS)
-        for keypoint, (index, score) in (
-            {keypoint: (index, heights[keypoint]) for keypoint, index in person.items()}
-            | hinted_parts(person, peaks, middle)
-        ).items():
+        for keypoint, index in (person | hinted_parts(person, peaks, middle)).items():
             x, y, _ = peaks[keypoint][index]
             keypoints[keypoint] = STRIDE * x + STRIDE / 2 - 0.5, STRIDE * y + STRIDE / 2 - 0.5
-            scores[keypoint] = score
+            scores[keypoint] = heights.get(keypoint, 0)  # 0 for a guess
         found.append((instance_score, keypoints, scores))
     found.sort(key=lambda entry: -entry[0])
     instance_scores, keypoints, scores = zip(*found, strict=True) if found else ((), (), ())

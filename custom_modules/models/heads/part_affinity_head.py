@@ -124,7 +124,8 @@ class PartAffinityHead(BaseHead):
 
         Returns:
             For each image ``keypoints`` (P, K, 2) in input pixels, ``keypoint_scores`` (P, K), 0 where a keypoint is
-            missing, and ``bbox_scores`` (P,), the people's scores under the name by which MMPose's metrics rank them.
+            missing or guessed, and ``bbox_scores`` (P,), the people's scores under the name by which MMPose's metrics
+            rank them.
         """
         return [
             InstanceData(

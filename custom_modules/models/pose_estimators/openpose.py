@@ -43,7 +43,7 @@ class OpenPoseEstimator(BottomupPoseEstimator):
 
         Returns:
             The samples with ``pred_instances``: ``keypoints`` (P, K, 2) in the image's own pixels, (0, 0) where a
-            keypoint is missing, ``keypoint_scores`` (P, K), 0 there, and ``bbox_scores`` (P,).
+            keypoint is missing, ``keypoint_scores`` (P, K), 0 where it is missing or guessed, and ``bbox_scores`` (P,).
         """
         heatmaps, pafs = self.predict_maps(inputs)
         # Images of a batch are padded to the largest of them; people are looked for in their own part.
@@ -87,10 +87,10 @@ class OpenPoseEstimator(BottomupPoseEstimator):
         batch_data_samples: SampleList,
     ) -> SampleList:
         """Add the people, in the image's own pixels, and their maps to the samples."""
+        missing = [(instances.keypoints == 0).all(axis=-1) for instances in batch_pred_instances]
         samples = super().add_pred_to_datasample(batch_pred_instances, batch_pred_fields, batch_data_samples)
-        for sample in samples:
-            instances = sample.pred_instances
-            instances.keypoints[instances.keypoint_scores == 0] = 0  # missing stays (0, 0) in the image's pixels too
+        for sample, nowhere in zip(samples, missing, strict=True):
+            sample.pred_instances.keypoints[nowhere] = 0  # in the image's pixels too
         return samples
 
 
