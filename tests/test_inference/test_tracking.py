@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from people import UPRIGHT
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from classicpose.inference.frames import Frame, open_frames
+from classicpose.inference.run import run
 from classicpose.inference.tracking import Tracker, oks_matrix, person_areas
 from classicpose.people import People
 from classicpose.skeletons import COCO17, OPENPOSE18
@@ -140,9 +145,90 @@ def test_the_order_of_the_people_does_not_matter() -> None:
         assert ids(tracker(crowd(people[order], scores[order]))) == order.tolist()
 
 
+@pytest.mark.parametrize(('speed', 'fps'), [(164, 30), (164, 3.75), (164, 2), (400, 10), (400, 3.75), (1100, 30)])
+def test_one_person_keeps_one_id_at_any_rate(speed: float, fps: float) -> None:
+    """A walk, a run and, at six heights a second, a sprint."""
+    tracker = Tracker(OPENPOSE18, fps)
+    for frame in range(20):
+        noise = RNG.normal(0, 2, (18, 2))
+        assert ids(tracker(crowd([person(speed * frame / fps) + noise]))) == [0]
+
+
+@pytest.mark.parametrize(('speed', 'step'), [(164, 8), (400, 3)])
+def test_frames_left_out_of_a_folder_without_a_rate(speed: float, step: int) -> None:
+    tracker = Tracker(OPENPOSE18)
+    for frame in range(0, 20 * step, step):
+        assert ids(tracker(crowd([person(speed * frame / 30)]))) == [0]
+
+
+def test_the_search_is_no_wider_than_anybody_runs() -> None:
+    tracker = Tracker(OPENPOSE18, 3.75)
+    tracker(crowd([person(0)]))
+    assert ids(tracker(crowd([person(700)]))) == [1]
+
+
+def test_the_rate_of_a_video_and_its_step_reach_the_tracker(tmp_path: Path) -> None:
+    writer = cv2.VideoWriter(str(tmp_path / 'walk.avi'), cv2.VideoWriter_fourcc(*'MJPG'), 30, (64, 48))
+    for _ in range(60):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+
+    class Walker:
+        skeleton = OPENPOSE18
+
+        def stream(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, People]]:
+            return ((frame, crowd([person(164 * frame.number / 30)])) for frame in frames)
+
+    class Ids(list):
+        __enter__ = __exit__ = lambda *_: None
+
+        def write(self, people: People, image: np.ndarray) -> None:
+            self.extend(ids(people))
+
+    seen = Ids()
+    assert run(Walker(), open_frames(tmp_path / 'walk.avi', frame_step=15), [seen], tracking=True) == 4
+    assert seen == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize('fps', [30, 10, 5])
+def test_a_passer_by_does_not_take_the_id_of_somebody_hidden(fps: float) -> None:
+    """Whoever was seen in the last frame is where they are expected, and nearer in time."""
+    tracker = Tracker(OPENPOSE18, fps)
+    assert ids(tracker(crowd([person(0), person(250)]))) == [0, 1]
+    for frame in range(1, int(0.8 * fps) + 1):
+        assert ids(tracker(crowd([person(300 * frame / fps)]))) == [0]
+
+
+def test_somebody_who_turned_round_meanwhile() -> None:
+    """Seen from the front, then from behind: left and right have changed places."""
+    tracker = Tracker(OPENPOSE18)
+    for frame in range(10):
+        assert ids(tracker(crowd([person(4 * frame), person(0, 400)]))) == [0, 1]
+    for _ in range(20):
+        assert ids(tracker(crowd([person(0, 400)]))) == [1]
+    behind = (UPRIGHT * (-1, 1) + (1, 0)) * HEIGHT + (20, 100)
+    assert ids(tracker(crowd([behind, person(0, 400)]))) == [0, 1]
+
+
+def test_somebody_who_stopped_while_hidden() -> None:
+    """A velocity is forgotten by and by, and the search grows."""
+    tracker = Tracker(OPENPOSE18)
+    for frame in range(20):
+        tracker(crowd([person(8 * frame)]))
+    for _ in range(25):
+        tracker(crowd([]))
+    assert ids(tracker(crowd([person(8 * 19 + 20)]))) == [0]
+
+
+def test_of_two_copies_the_better_one_keeps_the_id() -> None:
+    tracker, scores = Tracker(OPENPOSE18), np.array([0.4, 0.7], np.float32)
+    for frame in range(5):
+        assert ids(tracker(crowd([person(4 * frame)] * 2, scores))) == [1, 0]
+
+
 @pytest.mark.parametrize(('gap', 'known'), [(1, True), (5, True), (6, False)])
 def test_somebody_who_was_hidden(gap: int, known: bool) -> None:
-    tracker = Tracker(OPENPOSE18, max_gap=5)
+    tracker = Tracker(OPENPOSE18, max_gap=5.5 / 30)
     for frame in range(10):
         assert ids(tracker(crowd([person(12 * frame), person(0, 400)]))) == [0, 1]
     for _ in range(gap):
@@ -153,7 +239,7 @@ def test_somebody_who_was_hidden(gap: int, known: bool) -> None:
 
 
 def test_ids_are_never_given_again() -> None:
-    tracker, seen = Tracker(OPENPOSE18, max_gap=2), []
+    tracker, seen = Tracker(OPENPOSE18, fps=1, max_gap=2), []
     for frame in range(100):
         place = 5000 * (frame // 5)
         found = tracker(crowd([person(place)] if frame % 5 < 2 else []))
