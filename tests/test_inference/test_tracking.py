@@ -210,14 +210,24 @@ def test_somebody_who_turned_round_meanwhile() -> None:
     assert ids(tracker(crowd([behind, person(0, 400)]))) == [0, 1]
 
 
-def test_somebody_who_stopped_while_hidden() -> None:
-    """A velocity is forgotten by and by, and the search grows."""
-    tracker = Tracker(OPENPOSE18)
+def test_a_velocity_is_forgotten_by_and_by() -> None:
+    """Of two people who may be the one hidden for long, it is not the one as far off as they could have walked."""
+    tracker = Tracker(OPENPOSE18, max_gap=4)
     for frame in range(20):
         tracker(crowd([person(8 * frame)]))
-    for _ in range(25):
+    for _ in range(75):
         tracker(crowd([]))
-    assert ids(tracker(crowd([person(8 * 19 + 20)]))) == [0]
+    last = 8 * 19
+    both = crowd([person(last + 650), person(last + 250)], np.ones(2, np.float32))
+    assert ids(tracker(both)) == [1, 0]
+
+
+def test_another_pose_at_the_same_place_is_somebody_else() -> None:
+    tracker = Tracker(OPENPOSE18)
+    tracker(crowd([person(0)]))
+    lying = person(0)[:, ::-1]
+    lying += (person(0) - lying).mean(axis=0)
+    assert ids(tracker(crowd([lying]))) == [1]
 
 
 def test_of_two_copies_the_better_one_keeps_the_id() -> None:
