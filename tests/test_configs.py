@@ -143,8 +143,8 @@ def test_cascade(path: Path, generated_flic: Path, generated_data: Path, monkeyp
         override(config, [f'{key}={value}' for key, value in settings.items()])
     for stage in config.model.stages:  # at full size AlexNet would take minutes
         stage.copies = 1
-        if stage.backbone.type is DeepPoseAlexNet:
-            stage.backbone.width = stage.head.in_channels = 64
+        if config.model.backbone.type is DeepPoseAlexNet:
+            config.model.backbone.width = stage.head.in_channels = 64
     torch.manual_seed(0)
     model = MODELS.build(config.model)
     model.init_weights()

@@ -38,14 +38,14 @@ def config(
     config = Config.fromfile(request.param)
     for loader in (config.train_dataloader, config.val_dataloader):
         loader.dataset.pop('indices', None)
-    for part in config.model.stages if cascade else [config.model]:
-        part.backbone.pop('init_cfg', None)
-        if 'weights' in part.backbone:
-            part.backbone.weights = None
-        if cascade:
-            part.copies = 1
-        if part.backbone.type is DeepPoseAlexNet:
-            part.backbone.width = part.head.in_channels = 64
+    backbone = config.model.backbone
+    backbone.pop('init_cfg', None)
+    if 'weights' in backbone:
+        backbone.weights = None
+    for stage in config.model.stages if cascade else ():
+        stage.copies = 1
+        if backbone.type is DeepPoseAlexNet:
+            backbone.width = stage.head.in_channels = 64
     return config
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def small(path: Path) -> Config:
     if 'stages' in model:
         del model.stages[2:]
     for network in model.get('stages', [model]):
+        network.setdefault('backbone', copy.deepcopy(model.backbone))
         shrink(network.backbone, network.head)
         if 'stages' in model:
             shrink_crops(network)

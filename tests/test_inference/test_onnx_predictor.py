@@ -114,9 +114,8 @@ def test_single_people_are_pytorchs(
     names = dict(hand='openpose_hand_coco_wholebody', simcc='lite0_simcc_coco')
     path = REPOSITORY / f'configs/{names.get(name) or f"demo/{name}_generated"}.py'
     config = load_config(path, [f'model.test_cfg.flip_test={flip}'])
-    for part in config.model.get('stages', [config.model]):
-        if 'weights' in part.backbone:
-            part.backbone.weights = None
+    if 'weights' in config.model.backbone:
+        config.model.backbone.weights = None
     if name == 'hand':
         config.model.head.num_stages = 1
         config.model.head.decoder.update(input_size=(64, 64), heatmap_size=(8, 8))

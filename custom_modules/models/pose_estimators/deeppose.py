@@ -42,9 +42,8 @@ class DeepPoseCascade(BaseModel):
     and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
 
     Args:
-        backbone: config of each stage's backbone.
-        stages: configs of :class:`CascadeStage`, first to last, with the backbone of those that have another. The last
-            is trained, the others stay as they are.
+        stages: configs of :class:`CascadeStage`, first to last. The last is trained, the others stay as they are.
+        backbone: config of the stages' backbone, for those that name none of their own.
         skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
         mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
         data_preprocessor: stacks images, BGR, 0 to 255.
@@ -55,8 +54,8 @@ class DeepPoseCascade(BaseModel):
 
     def __init__(
         self,
-        backbone: dict,
         stages: Sequence[dict],
+        backbone: dict | None = None,
         skeleton: Skeleton | str = FLIC10,
         mean: Sequence[float] = (123.675, 116.28, 103.53),
         std: Sequence[float] = (58.395, 57.12, 57.375),
