@@ -224,7 +224,7 @@ def test_batched_equals_single() -> None:
 
 
 def test_people_come_back_to_the_images_own_pixels() -> None:
-    """Input pixels were the image's times two, moved by (10, 20); a missing keypoint stays at (0, 0), a guess does not."""
+    """Input pixels were the image's times two, moved by (10, 20); a missing keypoint stays at (0, 0), a guess not."""
     person = UPRIGHT * 200 + [30, 20]
     model = tiny_model(output_maps=True)
     model.head, model.backbone = TargetMaps(person[None], 256), nn.Identity()
