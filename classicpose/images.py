@@ -6,6 +6,7 @@ import contextlib
 import functools
 import io
 import os
+import re
 import sys
 import warnings
 from types import ModuleType
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from PIL import Image
 
 _JPEG_START, _JPEG_END = b'\xff\xd8', b'\xff\xd9'
-# Some cameras append data of their own behind the end marker.
-_JPEG_TAIL = 4096
+# A JPEG's markers, but those that stand for a byte 0xff, restart the coding or have no length.
+_JPEG_MARKER = re.compile(rb'\xff+([^\x00\x01\xd0-\xd8\xff])', re.DOTALL)
 # Bytes; no format packs more than a thousand pixels' bytes into one.
 _SURELY_SMALL = 2**18
 # What Pillow raises about files that are no images, or broken ones.
@@ -43,13 +44,14 @@ def read_image(path: str, upright: bool = False) -> np.ndarray:
             data = file.read()
     except (OSError, ValueError) as error:  # the latter for a name with a zero byte
         reason = getattr(error, 'strerror', None) or error
-        raise UserError(f'image {path!s} cannot be read ({reason}); check data_root and data_prefix') from error
+        remedy = 'give the path of an image' if upright else 'check data_root and data_prefix'
+        raise UserError(f'image {path!s} cannot be read ({reason}); {remedy}') from error
     return decode_image(data, path, upright)
 
 
 def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
     """The image in a file's bytes, see :func:`read_image`; ``name`` is for errors."""
-    if data.startswith(_JPEG_START) and _JPEG_END not in data[-_JPEG_TAIL:]:
+    if data.startswith(_JPEG_START) and not (data.endswith(_JPEG_END) or _has_jpeg_end(data)):
         raise UserError(f'image {name} is a truncated JPEG; copy or download it again')
     _check_size(data, name)
     flags = cv2.IMREAD_COLOR if upright else cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
@@ -60,6 +62,19 @@ def decode_image(data: bytes, name: str, upright: bool = False) -> np.ndarray:
     if image is None:
         image = _decoded_by_pillow(data, name, upright)
     return image
+
+
+def _has_jpeg_end(data: bytes) -> bool:
+    """Whether a JPEG's own end marker is there; those of its previews do not count, and anything may stand behind it.
+
+    Segments of parameters are stepped over by their lengths, pixels by a search for the next marker.
+    """
+    place = len(_JPEG_START)
+    while marker := _JPEG_MARKER.search(data, place):
+        if marker[1] == _JPEG_END[1:]:
+            return True
+        place = marker.end() + int.from_bytes(data[marker.end() : marker.end() + 2], 'big')
+    return False
 
 
 def _check_size(data: bytes, name: str) -> None:

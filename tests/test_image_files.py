@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from pathlib import Path
 
 import cv2
@@ -93,3 +94,44 @@ def test_broken_files_are_named() -> None:
             decode_image(broken, name)
     with pytest.raises(UserError, match='cannot be read'):
         read_image('name\0with zero')
+
+
+@pytest.fixture(scope='module')
+def photograph() -> bytes:
+    """A JPEG with a preview, as cameras write it, and restart markers."""
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8))
+    preview = io.BytesIO()
+    image.resize((40, 30)).save(preview, 'JPEG')
+    data = io.BytesIO()
+    image.save(data, 'JPEG', quality=90, restart_marker_rows=1)
+    segment = b'\xff\xe1' + (len(preview.getvalue()) + 2).to_bytes(2, 'big') + preview.getvalue()
+    return data.getvalue()[:2] + segment + data.getvalue()[2:]
+
+
+@pytest.mark.parametrize('progressive', [False, True])
+def test_anything_may_stand_behind_a_jpeg(progressive: bool, photograph: bytes) -> None:
+    """As the film of a motion photo does."""
+    if progressive:
+        data = io.BytesIO()
+        Image.open(io.BytesIO(photograph)).save(data, 'JPEG', progressive=True)
+        photograph = data.getvalue()
+    whole = decode_image(photograph, 'whole.jpg')
+    for seed in range(20):
+        np.testing.assert_array_equal(
+            decode_image(photograph + random.Random(seed).randbytes(200_000), 'motion.jpg'), whole
+        )
+    np.testing.assert_array_equal(decode_image(photograph + b'\xff\xd8' + bytes(5000), 'two.jpg'), whole)
+
+
+def test_a_jpeg_is_truncated_wherever_it_ends_early(photograph: bytes) -> None:
+    """Its preview, which has an end of its own, is no help."""
+    preview_end = photograph.index(b'\xff\xd9') + 2
+    for length in (
+        preview_end + 3,
+        preview_end + 2000,
+        len(photograph) // 2,
+        len(photograph) - 200,
+        len(photograph) - 2,
+    ):
+        with pytest.raises(UserError, match=r'half\.jpg is a truncated JPEG'):
+            decode_image(photograph[:length], 'half.jpg')
