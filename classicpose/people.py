@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,12 @@ from .skeletons import FACE70, HAND21, Skeleton
 
 PARTS = dict(hand_left=HAND21, hand_right=HAND21, face=FACE70)
 """What else than the body may be found of a person, by OpenPose's names, and its keypoints."""
+
+
+def image_number(name: str) -> int | None:
+    """The number at the end of an image's name, by which COCO's files are called: 139 of ``000000000139``."""
+    digits = re.search('[0-9]+$', name)
+    return int(digits[0]) if digits else None
 
 
 def boxes_around(keypoints: np.ndarray, found: np.ndarray) -> np.ndarray:

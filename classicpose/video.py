@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -21,6 +22,10 @@ os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', '-8')
 _LONGEST = 10**9  # frames; streams claim absurd lengths
 # Some containers only estimate the number of their frames. Fewer than this share of it is worth a warning.
 _TRUNCATED = 0.9
+# Frames a second. What claims more has no rate: it is the clock's, 1,000 ticks a second in WebM, 90,000 in streams.
+_FASTEST = 250.0
+_WATCHED = 60  # frames of a stream, whose end nobody waits for, from which its rate is measured
+_TIMEOUT = 10_000  # milliseconds without an answer
 # OpenCV 5 has moved the functions.
 _LOGGING = cv2 if hasattr(cv2, 'getLogLevel') else cv2.utils.logging
 
@@ -32,7 +37,7 @@ class Video:
     Attributes:
         path: file, URL or camera index.
         fps: rate of the chosen frames, the video's own over the step between them: written at this rate they last as
-            long as they did. None where it is not told.
+            long as they did; where the file tells none, measured on its timestamps. None for cameras without one.
         size: (w, h).
         length: number of chosen frames as far as the file knows, None for cameras and streams.
     """
@@ -66,7 +71,7 @@ class Video:
 
     def _go_to(self, capture: cv2.VideoCapture, number: int) -> None:
         """Make a frame the next one to be read."""
-        if number and self.length is not None:
+        if number and self.length is not None and _is_steady(capture, self.path, number):
             capture.set(cv2.CAP_PROP_POS_FRAMES, number)
             if capture.get(cv2.CAP_PROP_POS_FRAMES) == number:
                 return
@@ -87,9 +92,16 @@ def open_video(path: str, chosen: slice = slice(0, None, 1)) -> Video:
     if not found:
         if path.isdecimal():
             raise UserError(f'camera {path} cannot be opened; check that it is connected and nobody else uses it')
-        if '://' in path:
-            raise UserError(f'video {path} cannot be opened; download it and give the file')
+        if _is_stream(path):
+            raise UserError(
+                f'video {path} cannot be opened; download it and give the file'
+                if path.startswith('http')
+                else f'stream {path} cannot be opened: nobody answers there with a video; check the address'
+            )
         raise UserError(f'video {path} cannot be opened or has no frame; copy or download it again')
+    told = 0 < fps <= _FASTEST and 0 < count < _LONGEST
+    if not told and not path.isdecimal():
+        fps, count = _measured(path)
     length = len(range(int(count))[chosen]) if 0 < count < _LONGEST else None
     if length == 0:
         raise UserError(f'video {path} has {int(count)} frames, so none from number {chosen.start} on')
@@ -97,22 +109,79 @@ def open_video(path: str, chosen: slice = slice(0, None, 1)) -> Video:
     return Video(path, chosen, rate, (image.shape[1], image.shape[0]), length)
 
 
+def _is_stream(path: str) -> bool:
+    return '://' in path and not os.path.exists(path)
+
+
+def _measured(path: str) -> tuple[float, int]:
+    """Frames a second and how many there are by the timestamps, 0 for what cannot be told."""
+    is_file = not _is_stream(path)
+    stamps = _timestamps(path, None if is_file else _WATCHED)
+    lasting = stamps[-1] - stamps[0] if stamps else 0
+    return (1000 * (len(stamps) - 1) / lasting if lasting > 0 else 0), len(stamps) if is_file else 0
+
+
+def _is_steady(capture: cv2.VideoCapture, path: str, number: int) -> bool:
+    """Whether a frame comes when its number times the rate says, as OpenCV takes for granted where it seeks one."""
+    stamps, rate = _timestamps(path), capture.get(cv2.CAP_PROP_FPS)
+    return number < len(stamps) and abs((stamps[number] - stamps[0]) * rate / 1000 - number) < 0.5
+
+
+def _timestamps(path: str, most: int | None = None) -> list[float]:
+    """Milliseconds of a video's frames, of the first ``most`` alone, in order; nothing is decoded."""
+    stamps: list[float] = []
+    with capture_of(path, (cv2.CAP_PROP_FORMAT, -1)) as capture:
+        while len(stamps) != most and capture.grab():
+            stamps.append(capture.get(cv2.CAP_PROP_POS_MSEC))
+    return sorted(stamps)
+
+
 @contextmanager
-def capture_of(path: str) -> Iterator[cv2.VideoCapture]:
-    """OpenCV's reader of a file, URL or camera, released at the end of a ``with`` block."""
+def capture_of(path: str, settings: Sequence[int] = ()) -> Iterator[cv2.VideoCapture]:
+    """OpenCV's reader of a file, URL or camera, released at the end of a ``with`` block.
+
+    Args:
+        settings: properties to open it with, each before its value.
+    """
     capture = cv2.VideoCapture()
-    _open(capture, path)
+    _open(capture, path, settings)
     try:
         yield capture
     finally:
         capture.release()
 
 
-def _open(capture: cv2.VideoCapture, path: str) -> None:
+def _open(capture: cv2.VideoCapture, path: str, settings: Sequence[int] = ()) -> None:
     with quiet():
-        capture.open(int(path) if path.isdecimal() else path)
+        if path.isdecimal():
+            capture.open(int(path))
+        elif _is_stream(path):
+            limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT)
+            capture.open(path, cv2.CAP_ANY, (*limits, *settings))
+        else:
+            with name_for_opencv(path) as name:
+                capture.open(name, cv2.CAP_ANY, settings)
         # Phones write portrait videos lying on their side, with a note to turn them, which OpenCV 4.11 leaves aside.
         capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+
+
+@contextmanager
+def name_for_opencv(path: str | os.PathLike) -> Iterator[str]:
+    """A file's name as OpenCV can take it, until the end of a ``with`` block, in which it is opened.
+
+    It is absolute, as FFmpeg takes what stands before a colon for a protocol, and a link's where the file's own is not
+    UTF-8, which would end the process.
+    """
+    name = os.path.abspath(path)
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        with tempfile.TemporaryDirectory() as folder:
+            link = os.path.join(folder, f'video{os.path.splitext(name)[1]}')
+            os.symlink(name, link)
+            yield link
+    else:
+        yield name
 
 
 @contextmanager

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..images import decode_image, is_animated, read_image
+from ..people import image_number
 from ..video import Video, open_video
 
 PICTURE_ENDINGS = ('.avif', '.bmp', '.heic', '.heif', '.jpeg', '.jpg', '.png', '.tif', '.tiff', '.webp')
@@ -61,7 +62,10 @@ class Frames:
 
     Attributes:
         length: how many there are, as far as the videos' files know; None with a camera or a stream.
+        names: by the path of each image, its frame's ``name``; by a video's, how those of its frames begin.
         videos: each :class:`Video` by its path, which is its frames' ``path``.
+        numbered: whether the numbers at the ends of the frames' names tell all frames apart; also where no name has
+            one.
         is_video: whether the only input is a video, camera or stream. ``fps`` (None where it is not told) and ``size``
             are that one's then, else None.
     """
@@ -69,10 +73,12 @@ class Frames:
     def __init__(self, items: Sequence[_Item], unreadable: list[UserError] | None) -> None:
         self._items = items
         self._unreadable = unreadable
+        self.names = {item.path: item.name for item in items}
         self.videos = {item.path: item.video for item in items if item.video}
         lengths = [item.video.length if item.video else 1 for item in items]
         self.length = None if None in lengths else sum(lengths)
         self.is_video = len(items) == len(self.videos) == 1
+        self.numbered = self.is_video or not self.videos and _tell_apart([image_number(item.name) for item in items])
         self.fps = items[0].video.fps if self.is_video else None
         self.size = items[0].video.size if self.is_video else None
 
@@ -92,6 +98,10 @@ class Frames:
                 yield Frame(image, item.name, item.path, None, item.source)
 
 
+def _tell_apart(numbers: Sequence[int | None]) -> bool:
+    return set(numbers) == {None} or None not in numbers and len(set(numbers)) == len(numbers)
+
+
 def open_frames(
     inputs: str | os.PathLike | Sequence[str | os.PathLike],
     frame_first: int = 0,
@@ -104,7 +114,7 @@ def open_frames(
     Args:
         inputs: image or video files; folders, for the images in them (not in their subfolders) in natural order,
             ``2.jpg`` before ``10.jpg``; patterns like ``clips/*.mp4``; camera indices like ``0`` (a folder of that name
-            is ``./0``); http and https URLs of images and videos.
+            is ``./0``); http and https URLs of images and videos, and those of streams, as ``rtsp://camera/live``.
         frame_first: number, from 0, of the first frame to deliver of each video and of each folder's
             or pattern's images.
         frame_last: number of the last one, itself included; None for all.
@@ -134,14 +144,15 @@ def _find(source: str, chosen: slice) -> list[_Item]:
     """The images and videos that an input stands for."""
     if source.isdecimal():
         return [_Item(source, f'camera{source}', source, open_video(source, chosen))]
-    if re.match('https?://', source):
-        return [_find_url(source, chosen)]
+    scheme, mark, address = source.partition('://')
+    if mark and re.fullmatch('[A-Za-z][A-Za-z0-9+.-]*', scheme) and not os.path.exists(source):
+        return [_find_url(f'{scheme.lower()}://{address}', chosen)]
     if os.path.isdir(source):
         try:
             files = [entry.path for entry in os.scandir(source) if entry.is_file()]
         except OSError as error:
             raise UserError(f'folder {source} cannot be read: {error.strerror}') from error
-        return _several(source, filter(_is_image, files), (*PICTURE_ENDINGS, '.gif'), chosen)
+        return _several(source, filter(is_image, files), (*PICTURE_ENDINGS, '.gif'), chosen)
     if os.path.exists(source):
         if not source.lower().endswith(PICTURE_ENDINGS + VIDEO_ENDINGS):
             known = ' '.join(PICTURE_ENDINGS + VIDEO_ENDINGS)
@@ -158,11 +169,11 @@ def _several(source: str, files: Iterator[str], endings: tuple[str, ...], chosen
     found = sorted((path for path in files if path.lower().endswith(endings)), key=_natural)
     if not found:
         raise UserError(f'{source}: no file there ends in {" ".join(endings)}; give a folder or files that are there')
-    images = [path for path in found if _is_image(path)]
+    images = [path for path in found if is_image(path)]
     taken = set(images[chosen])
     if images and not taken:
         raise UserError(f'{source} has {len(images)} images, so none from number {chosen.start} on')
-    return [_file(path, source, chosen) for path in found if path in taken or not _is_image(path)]
+    return [_file(path, source, chosen) for path in found if path in taken or not is_image(path)]
 
 
 def _natural(path: str) -> list[tuple[bool, int, str]]:
@@ -170,21 +181,22 @@ def _natural(path: str) -> list[tuple[bool, int, str]]:
     return [(False, int(piece), '') if piece[0] in '0123456789' else (True, 0, piece) for piece in pieces]
 
 
-def _is_image(path: str) -> bool:
+def is_image(path: str) -> bool:
+    """Whether a file is one image by its ending; an animated GIF is a video."""
     still = path.lower().endswith('.gif') and os.path.isfile(path) and not is_animated(path)
     return still or path.lower().endswith(PICTURE_ENDINGS)
 
 
 def _file(path: str, source: str, chosen: slice) -> _Item:
-    return _Item(path, Path(path).stem, source, None if _is_image(path) else open_video(path, chosen))
+    return _Item(path, Path(path).stem, source, None if is_image(path) else open_video(path, chosen))
 
 
 def _find_url(url: str, chosen: slice) -> _Item:
     try:
         file = PurePosixPath(urllib.parse.unquote(urllib.parse.urlsplit(url).path))
-        if not file.name.lower().endswith(VIDEO_ENDINGS):
+        if url.startswith(('http://', 'https://')) and not file.name.lower().endswith(VIDEO_ENDINGS):
             with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:
-                if _is_image(file.name) or answer.headers.get_content_maintype() == 'image':
+                if is_image(file.name) or answer.headers.get_content_maintype() == 'image':
                     return _Item(url, file.stem or 'image', url, data=answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, 'reason', None) or error

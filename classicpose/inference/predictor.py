@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..networks.estimators import Asked, Found, Sample
 from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
 from .boxes import BoxesOfPeople, full_image
-from .frames import Frame
+from .frames import VIDEO_ENDINGS, Frame, is_image
 from .hands_and_faces import PartNetwork
 from .loading import load_estimator
 
@@ -252,7 +253,13 @@ def _as_frame(image: object, number: int) -> Frame:
     if isinstance(image, Frame):
         return image
     if isinstance(image, (str, Path)):
-        return Frame(read_image(str(image), upright=True), Path(image).stem, str(image), None, str(image))
+        path = str(image)
+        if os.path.isdir(path) or '://' in path or path.lower().endswith(VIDEO_ENDINGS) and not is_image(path):
+            raise UserError(
+                f'{path} is not an image: give classicpose.inference.frames.open_frames({path!r}), which is all its '
+                'images'
+            )
+        return Frame(read_image(path, upright=True), Path(path).stem, path, None, path)
     return Frame(image=as_image(image), name=f'{number:012d}', path='', number=number, source='')
 
 

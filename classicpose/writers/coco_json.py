@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
+import logging
 from pathlib import Path
 
 import numpy as np
 
 from ..files import StreamedFile, six_digits
-from ..people import People
+from ..people import People, image_number
 from ..skeletons import COCO17
 from .openpose_json import converted_people
 
@@ -26,11 +26,23 @@ class CocoResults:
 
     The file has its name once it is whole: see :class:`StreamedFile`.
 
+    Args:
+        numbered: whether the numbers at the ends of the names tell the images apart, see
+            :attr:`~classicpose.inference.frames.Frames.numbered`. Where they do not, all images are counted, a warning
+            says so, and each entry has the ``name`` of its image too.
+
     Raises:
         UserError: when the file cannot be written, or the body model has no keypoint of COCO's.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, numbered: bool = True) -> None:
+        if not numbered:
+            logging.getLogger(__name__).warning(
+                '%s: the numbers at the ends of the names do not tell the images apart, so image_id counts the images '
+                'from 1, and each entry has the name of its image',
+                path,
+            )
+        self._numbered = numbered
         self._file = StreamedFile(path, start='[', end='\n]\n')
         self._images = 0
         self._separator = '\n'
@@ -45,7 +57,10 @@ class CocoResults:
     def write(self, people: People, image: np.ndarray | None = None) -> None:
         """Append the people of an image."""
         self._images += 1
-        results = coco_results(people, image_id(people.name, self._images))
+        number = image_number(people.name) if self._numbered else None
+        results = coco_results(people, self._images if number is None else number)
+        if not self._numbered:
+            results = [result | dict(name=people.name) for result in results]
         entries = ',\n'.join(json.dumps(result) for result in results)
         self._file.write(self._separator + entries if entries else '')
         if entries:
@@ -60,9 +75,3 @@ def coco_results(people: People, number: int) -> list[dict]:
         for keypoints, score in zip(converted_people(people, COCO17), scores, strict=True)
         if keypoints[:, 2].any()
     ]
-
-
-def image_id(name: str, position: int) -> int:
-    """The number at the end of a name, else ``position``."""
-    digits = re.search(r'[0-9]+$', name)
-    return int(digits.group()) if digits else position

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ..errors import UserError, make_folder
-from ..video import capture_of, quiet
+from ..video import capture_of, name_for_opencv, quiet
 
 CODECS = {'.mp4': ('avc1', 'mp4v'), '.avi': ('XVID',), '.webm': ('VP80',)}
 """By a file's ending what it is written with, best first: H.264, which many builds of OpenCV lack, and MPEG-4; VP8,
@@ -83,8 +83,8 @@ class VideoFile:
 
     def _open(self) -> cv2.VideoWriter:
         for codec in CODECS[self.path.suffix.lower()]:
-            with quiet():
-                writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter_fourcc(*codec), self.fps, self._size)
+            with quiet(), name_for_opencv(self.path) as name:
+                writer = cv2.VideoWriter(name, cv2.VideoWriter_fourcc(*codec), self.fps, self._size)
             if writer.isOpened():
                 return writer
         raise UserError(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import http.server
 import os
+import shutil
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from recordings import STAMPS, recorded_by_a_browser, variable_rate
 
 from classicpose.errors import UserError
 from classicpose.inference.frames import Frame, open_frames
@@ -198,6 +201,9 @@ def test_a_truncated_video_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
         (['http://127.0.0.1:9/street.jpg'], r'street\.jpg cannot be read \(.*refused\); download it and give the file'),
         (['http://127.0.0.1:9/walk.mp4'], r'walk\.mp4 cannot be opened; download it and give the file'),
         (['http://[/street.jpg'], 'Invalid'),
+        (['HTTP://127.0.0.1:9/walk.mp4'], r'walk\.mp4 cannot be opened; download it and give the file'),
+        (['rtsp://127.0.0.1:9/s'], 'stream rtsp://127.0.0.1:9/s cannot be opened: nobody answers there with a video'),
+        (['RTSP://127.0.0.1:9/s'], 'stream rtsp://127.0.0.1:9/s cannot be opened: nobody answers there with a video'),
     ],
 )
 def test_mistakes(
@@ -265,3 +271,84 @@ def test_urls(server: str, tmp_path: Path) -> None:
         list(open_frames(f'{server}/broken.png'))
     with pytest.raises(UserError, match=r'none\.png cannot be read \(File not found\)'):
         open_frames(f'{server}/none.png')
+
+
+def test_whoever_takes_a_call_and_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('classicpose.video._TIMEOUT', 300)
+    with socket.create_server(('127.0.0.1', 0)) as silent:
+        address = f'rtsp://127.0.0.1:{silent.getsockname()[1]}/camera'
+        with pytest.raises(UserError, match=f'stream {address} cannot be opened'):
+            open_frames(address)
+
+
+# A colon makes a protocol of what stands before it, and some names are no text.
+ODD_NAMES = ('2024-05-01T10:30:00', 'http:walk', os.fsdecode(b'Gr\xf6\xdfe'), '%03d', 'a b[1]')
+
+
+@pytest.mark.parametrize('name', ODD_NAMES, ids=ascii)
+def test_names_of_videos(name: str, video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(video, f'{name}.mp4')
+    frames = open_frames(f'{name}.mp4', frame_first=20)
+    assert [(frame.name, shown(frame)) for frame in frames] == [(f'{name}_{n:012d}', n) for n in range(20, FRAMES)]
+
+
+@pytest.mark.parametrize('name', ODD_NAMES, ids=ascii)
+def test_names_of_images(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(write_image(tmp_path / 'x/plain.png', 7), f'{name}.png')
+    for given in (f'{name}.png', '.'):
+        assert [(frame.name, shown(frame)) for frame in open_frames(given)] == [(name, 7)]
+
+
+class TestTimestamps:
+    """A film of rising brightness, each frame 4 brighter than the last."""
+
+    images = tuple(np.full((48, 64, 3), 10 + 4 * number, np.uint8) for number in range(60))
+
+    def test_a_browsers_recording_lasts_as_long_as_its_timestamps(self, tmp_path: Path) -> None:
+        path = recorded_by_a_browser(tmp_path / 'camera.webm', self.images)
+        # OpenCV takes the clock for the rate, and the missing duration for a number.
+        capture = cv2.VideoCapture(str(path))
+        assert capture.get(cv2.CAP_PROP_FPS) == 1000
+        assert capture.get(cv2.CAP_PROP_FRAME_COUNT) < 0
+        frames = open_frames(path)
+        assert frames.length == len(list(frames)) == 60
+        assert frames.fps == pytest.approx(59 / (STAMPS[-1] / 1000))
+        assert frames.length / frames.fps == pytest.approx(2, abs=0.05)
+        assert open_frames(path, frame_step=2).fps == pytest.approx(frames.fps / 2)
+        with pytest.raises(UserError, match='has 60 frames, so none from number 60 on'):
+            open_frames(path, frame_first=60)
+
+    def test_a_rate_that_changes_is_the_mean(self, tmp_path: Path) -> None:
+        frames = open_frames(variable_rate(tmp_path / 'walk.mp4', self.images))
+        assert len(list(frames)) == 60
+        assert frames.length / frames.fps == pytest.approx(4)  # a second of 30 frames, three of 10
+
+    @pytest.mark.parametrize('kind', [recorded_by_a_browser, variable_rate])
+    def test_the_first_frame_wanted_is_that_of_its_number(self, kind, tmp_path: Path) -> None:
+        path = kind(tmp_path / f'walk.{"mp4" if kind is variable_rate else "webm"}', self.images)
+        every = [frame.image for frame in open_frames(path)]
+        for first in (15, 40):
+            found = [frame.image for frame in open_frames(path, frame_first=first)]
+            assert len(found) == 60 - first
+            np.testing.assert_array_equal(found, every[first:])
+
+
+@pytest.mark.parametrize(
+    ('names', 'numbered'),
+    [
+        (['000000000139.png', '000000000285.png'], True),
+        (['street.png', 'park.png'], True),  # no numbers at all are no contradiction
+        (['left_0001.png', 'right_0001.png'], False),
+        (['0002.png', 'street.png'], False),
+        (['2.png', '0002.png'], False),
+        (['walk.mp4'], True),
+        (['walk.mp4', 'street.png'], False),
+        (['walk.mp4', 'run.mp4'], False),
+    ],
+)
+def test_whether_numbers_tell_the_frames_apart(names: list[str], numbered: bool, video: Path, tmp_path: Path) -> None:
+    for name in names:
+        shutil.copy(video if name.endswith('mp4') else write_image(tmp_path / 'x.png'), tmp_path / name)
+    assert open_frames([tmp_path / name for name in names]).numbered is numbered

@@ -219,6 +219,21 @@ def test_weights_outside_the_file_are_not_read(lite: Path, tmp_path: Path) -> No
         Predictor(path)
 
 
+@pytest.mark.parametrize('given', ['walk.mp4', 'folder', 'https://host/street.jpg', 'rtsp://host/s'])
+def test_what_is_not_one_image(given: str, lite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'folder').mkdir()
+    predictor = Predictor(lite)
+    for kind in (str, Path) if '://' not in given else (str,):
+        with pytest.raises(UserError) as error:
+            predictor(kind(given))
+        assert f"{given} is not an image: give classicpose.inference.frames.open_frames('{given}')" in str(error.value)
+    with pytest.raises(UserError) as error:
+        predictor('none.jpg')
+    assert 'none.jpg cannot be read' in str(error.value)
+    assert 'data_root' not in str(error.value)
+
+
 def test_images_that_are_too_large(lite: Path, tmp_path: Path) -> None:
     predict = Predictor(lite)
     # The header and the size of a picture, without its pixels.

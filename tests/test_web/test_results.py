@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from recordings import recorded_by_a_browser
 from shipped_configs import REPOSITORY
 
 from classicpose.errors import UserError
@@ -84,6 +85,16 @@ def test_a_video_is_tracked_and_plays_in_browsers(
     assert (drawn.size, drawn.fps, len(list(drawn.frames()))) == ((240, 320), 8.0, 4)
     archive = next(path for path in found.downloads if path.suffix == '.zip')
     assert len(zipfile.ZipFile(archive).namelist()) == 4
+
+
+def test_the_notice_of_a_recording_without_a_duration(
+    own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, 'MOST_FRAMES', 2)
+    path = recorded_by_a_browser(tmp_path / 'camera.webm', [np.zeros((48, 64, 3), np.uint8)] * 60)
+    found = look_at(path, replace(own, smoothing=True), tmp_path / 'results')
+    assert found.summary == '0 people in 2 frames; only the first 2 frames were looked at'
+    assert open_video(str(found.rendering)).fps == pytest.approx(29.9, abs=0.1)
 
 
 def png(width: int, height: int) -> bytes:

@@ -15,9 +15,9 @@ from pycocotools.cocoeval import COCOeval
 
 from classicpose.errors import UserError
 from classicpose.files import StreamedFile
-from classicpose.people import People
+from classicpose.people import People, image_number
 from classicpose.skeletons import COCO17, OPENPOSE18, Skeleton, convert_keypoints
-from classicpose.writers.coco_json import CocoResults, coco_results, image_id
+from classicpose.writers.coco_json import CocoResults, coco_results
 from custom_modules.metrics import BodyCocoMetric
 
 
@@ -126,11 +126,27 @@ def test_a_person_with_nothing_but_a_neck_is_left_out(annotations: Path) -> None
 
 
 def test_numbers_of_images() -> None:
-    assert image_id('000000000139', 5) == 139
-    assert image_id('walk_000000000012', 5) == 12
-    assert image_id('COCO_val2014_000000000192', 5) == 192
-    assert image_id('street', 5) == 5
-    assert image_id('2nd', 5) == 5
+    assert image_number('000000000139') == 139
+    assert image_number('walk_000000000012') == 12
+    assert image_number('COCO_val2014_000000000192') == 192
+    assert image_number('street') is None
+    assert image_number('2nd') is None
+    assert image_number('٣') is None
+
+
+def test_images_whose_numbers_do_not_tell_them_apart_are_counted(
+    annotations: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = [people for people in truth(annotations, COCO17) if len(people)][:3]
+    names = ['left_0001', 'right_0001', os.fsdecode(b'Gr\xf6\xdfe')]
+    with CocoResults(tmp_path / 'results.json', numbered=False) as writer:
+        for people, name in zip(images, names, strict=True):
+            people.name = name
+            writer.write(people, None)
+    (message,) = caplog.messages
+    assert 'image_id counts the images from 1' in message
+    entries = json.loads((tmp_path / 'results.json').read_text())
+    assert {(entry['image_id'], entry['name']) for entry in entries} == set(enumerate(names, start=1))
 
 
 def test_images_without_a_number_are_counted(annotations: Path, tmp_path: Path) -> None:
