@@ -45,6 +45,8 @@ def report_errors() -> Iterator[None]:
         SystemExit: status 2 after a ``UserError``, 130 after Ctrl-C.
     """
     logging.raiseExceptions = False  # of log files on a full disk
+    if hasattr(sys.stdout, 'reconfigure'):
+        sys.stdout.reconfigure(errors='backslashreplace')  # for names of files that are no text, as errors are printed
     of_threads, threading.excepthook = threading.excepthook, _report_thread
     try:
         yield

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,8 +35,31 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise UserError(f'cannot write {path} ({error.strerror or error}): give another folder') from error
 
 
+def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
+    """Keep what is read from being written over, under another spelling or through a link, too.
+
+    Raises:
+        UserError: when one of the files to be written is one of those that are read.
+    """
+    read = {key: path for path in inputs if (key := _identity(path))}
+    for path in outputs:
+        if over := read.get(_identity(path)):
+            raise UserError(f'{path} would be written over the input {over}: give another file or folder')
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """The same for all names of a file, None where there is none."""
+    try:
+        status = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return status.st_dev, status.st_ino
+
+
 class StreamedFile:
-    """A text file that grows while a program runs, and has its name only once it is whole.
+    r"""A text file that grows while a program runs, and has its name only once it is whole.
+
+    The text is UTF-8. Of a file name that is not, the other bytes are written as ``\udcf6``, as JSON does.
 
     What is written lies in ``<path>.unfinished``. At the end of the ``with`` block it gets its end and its name,
     whatever ended the block, Ctrl-C included: all that was predicted is there. Only where an error came before anything
@@ -91,7 +114,7 @@ class StreamedFile:
             os.replace(self._unfinished, self._path)
 
     def _append(self, text: str) -> None:
-        rest = memoryview(text.encode())
+        rest = memoryview(text.encode(errors='backslashreplace'))
         while rest:
             rest = rest[self._file.write(rest) :]
 

@@ -8,9 +8,10 @@ classicpose predict configs/openpose_coco.py work_dirs/openpose_coco/epoch_60.pt
 from __future__ import annotations
 
 import argparse
+import glob
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _WHOLE, _DETECTOR = 'image', 'detector'
@@ -181,15 +182,20 @@ def main(arguments: Sequence[str], program: str) -> None:
 
 
 def predict(args: argparse.Namespace, unreadable: list) -> int:
+    from ..files import refuse_inputs
+    from ..inference import boxes
     from ..inference.frames import open_frames
     from ..inference.predictor import Predictor
     from ..inference.run import run
 
     frames = open_frames(args.inputs, args.frame_first, args.frame_last, args.frame_step, unreadable)
+    networks = (args.config, args.checkpoint, args.boxes, args.detector_weights, *(args.hand_model or ()))
+    refuse_inputs(_outputs(args, frames), filter(None, (*frames.names, *networks, *(args.face_model or ()))))
+    given = _boxes(args)
     predictor = Predictor(
         args.config,
         args.checkpoint,
-        boxes=_boxes(args),
+        boxes=given,
         device=args.device,
         # A camera's images are wanted at once.
         batch_size=args.batch_size if frames.length is not None else 1,
@@ -204,7 +210,10 @@ def predict(args: argparse.Namespace, unreadable: list) -> int:
         hand=_part('hand', args),
         face=_part('face', args),
     )
-    return run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing)
+    count = run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing)
+    if count and isinstance(given, boxes.BoxFile):
+        given.check_found()
+    return count
 
 
 def _part(part: str, args: argparse.Namespace):
@@ -246,6 +255,27 @@ def _is_box_file(path: Path) -> bool:
     return path.suffix == '.json' or path.suffix != '.onnx' and path.exists()
 
 
+def _outputs(args: argparse.Namespace, frames) -> Iterator[str | Path]:
+    """The files that will be written, of those in folders about a video's frames only such as are there already."""
+    from ..writers import images, maps, openpose_json
+
+    yield from filter(None, (args.write_video, args.write_coco_json, args.write_csv))
+    in_folders = (
+        (args.out_dir, images.Renderings), (args.write_images, images.RenderedImages),
+        (args.write_json, openpose_json.OpenPoseJson), (args.write_heatmaps, maps.MapImages),
+        (args.write_maps, maps.MapArrays),
+    )  # fmt: skip
+    for folder, writer in in_folders:
+        for path, name in frames.names.items() if folder else ():
+            if path not in frames.videos:
+                yield from (Path(folder, name + ending) for ending in writer.endings)
+            elif writer is images.Renderings:
+                yield Path(folder, name + writer.video_ending)
+            else:
+                for ending in writer.endings:
+                    yield from Path(folder).glob(f'{glob.escape(name)}_{12 * "[0-9]"}{ending}')
+
+
 def _writers(args: argparse.Namespace, frames, predictor) -> list:
     from ..writers import coco_json, csv_table, images, maps, openpose_json
 
@@ -263,7 +293,7 @@ def _writers(args: argparse.Namespace, frames, predictor) -> list:
             openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
         )
     if args.write_coco_json:
-        writers.append(coco_json.CocoResults(args.write_coco_json))
+        writers.append(coco_json.CocoResults(args.write_coco_json, frames.numbered))
     if args.write_csv:
         writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton, predictor.parts))
     if args.write_heatmaps:

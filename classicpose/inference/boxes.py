@@ -6,17 +6,18 @@ They are the full image, or come from a file or a bottom-up network; ``custom_mo
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
-from ..people import People
+from ..errors import UserError, first_names
+from ..people import People, image_number
 from ..skeletons import Skeleton
-from .frames import Frame
+from .frames import PICTURE_ENDINGS, VIDEO_ENDINGS, Frame
 
 _PERSON = 1  # of COCO's categories
 # The side of FLIC's boxes in torso heights; a torso is as high as shoulders and hips are apart (the median of FLIC's
@@ -39,17 +40,23 @@ def full_image(frame: Frame) -> np.ndarray:
 class BoxFile:
     """Boxes of a JSON file: COCO annotations, or a list such as detectors write for COCO.
 
-    Images are found by their file name without its ending (a video's frames by ``People.name``), else by the number
-    at its end, which is COCO's image id. Boxes of other categories than 1 are left out.
+    Images are found by their file name without its ending (a video's frames by ``People.name``), of several with that
+    name by the longest end of the path that agrees, and else by the number at the end of the name, which is COCO's
+    image id. Boxes of other categories than 1 are left out.
 
     Raises:
-        UserError: when the file is missing or malformed.
+        UserError: when the file is missing or malformed, or has boxes of other categories alone.
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._boxes: dict[str | int, list[list[float]]] = defaultdict(list)
+        self._path = path
+        # By a name without folders and ending: by its parts the boxes of every image that is called so.
+        self._named: dict[str, dict[tuple[str, ...], list[list[float]]]] = defaultdict(lambda: defaultdict(list))
+        self._numbered: dict[int, list[list[float]]] = defaultdict(list)
+        self._taken: dict[int, str] = {}
+        self._found = False
         try:
-            contents = json.loads(Path(path).read_text())
+            contents = json.loads(Path(path).read_bytes())
         except OSError as error:
             raise UserError(f'boxes {path} cannot be read ({error.strerror}); give {_FORMAT}') from error
         except ValueError as error:
@@ -64,20 +71,80 @@ class BoxFile:
         if isinstance(contents, dict):
             names = {image['id']: image['file_name'] for image in contents['images']}
             contents = contents['annotations']
+        for name in names.values():
+            self._boxes_of(name)
+        categories = Counter(entry.get('category_id', _PERSON) for entry in contents)
+        if contents and _PERSON not in categories:
+            raise UserError(
+                f'boxes {self._path}: all {len(contents)} boxes are of category '
+                f'{" or ".join(map(str, categories))}; people are of category_id {_PERSON}, as in COCO, or of none'
+            )
         for entry in contents:
             if entry.get('category_id', _PERSON) != _PERSON:
                 continue
             name = names.get(entry.get('image_id'), entry.get('file_name'))
-            key = Path(name).stem if name is not None else int(entry['image_id'])
+            boxes = self._numbered[int(entry['image_id'])] if name is None else self._boxes_of(name)
             x, y, width, height = map(float, entry['bbox'])
-            self._boxes[key].append([x, y, x + width, y + height, float(entry.get('score', 1))])
+            boxes.append([x, y, x + width, y + height, float(entry.get('score', 1))])
+
+    def _boxes_of(self, file_name: str) -> list[list[float]]:
+        parts = _parts(file_name)
+        stem, ending = os.path.splitext(parts[-1])
+        return self._named[stem if ending.lower() in PICTURE_ENDINGS + VIDEO_ENDINGS else parts[-1]][parts]
 
     def __call__(self, frame: Frame) -> np.ndarray:
-        """(N, 5) x1, y1, x2, y2, score; N is 0 for an image that the file does not name."""
-        digits = re.search(r'\d+$', frame.name)
-        keys = [frame.name] + ([int(digits[0])] if digits else [])
-        found = next((self._boxes[key] for key in keys if key in self._boxes), [])
-        return np.array(found, dtype=np.float32).reshape(-1, 5)
+        """(N, 5) x1, y1, x2, y2, score; N is 0 for an image that the file does not name.
+
+        Raises:
+            UserError: when the file does not tell which of several images it is.
+        """
+        found = self._by_name(frame)
+        if found is None:
+            found = self._by_number(frame)
+        self._found |= found is not None
+        return np.array(found or [], dtype=np.float32).reshape(-1, 5)
+
+    def check_found(self) -> None:
+        """Raise UserError where the file has named none of the images so far."""
+        if not self._found:
+            names = ['/'.join(parts) for images in self._named.values() for parts in images]
+            raise UserError(
+                f'boxes {self._path} names none of the images; it names {first_names([*names, *self._numbered])}'
+            )
+
+    def _by_name(self, frame: Frame) -> list[list[float]] | None:
+        images = self._named.get(_parts(frame.name)[-1])
+        if not images:
+            return None
+        own = _parts(os.path.abspath(frame.path)) if frame.path else ('',)
+
+        def agreement(parts: tuple[str, ...]) -> tuple[int, bool, bool]:
+            common = len(os.path.commonprefix([own[-2::-1], parts[-2::-1]]))
+            return common, common == len(parts) - 1, parts[-1] == own[-1]
+
+        best = max(map(agreement, images))
+        first, *others = (parts for parts in images if agreement(parts) == best)
+        if others:
+            may_be = ' or '.join(map('/'.join, (first, *others)))
+            raise UserError(f'boxes {self._path}: {frame.path or frame.name} may be {may_be}: give it in its folder')
+        return images[first]
+
+    def _by_number(self, frame: Frame) -> list[list[float]] | None:
+        number = image_number(frame.name)
+        if number not in self._numbered:
+            return None
+        other = self._taken.setdefault(number, frame.name)
+        if other != frame.name:
+            raise UserError(
+                f'boxes {self._path}: {other} and {frame.name} both end in {number}, by which the file names an image: '
+                'rename one or give them in separate runs'
+            )
+        return self._numbered[number]
+
+
+def _parts(path: str) -> tuple[str, ...]:
+    """The folders and the name in a path of any system."""
+    return tuple(part for part in re.split(r'[\\/]', path) if part not in ('', '.')) or ('',)
 
 
 class BoxesOfPeople:

@@ -44,6 +44,8 @@ class RenderedImages:
         UserError: when the folder or a file cannot be written.
     """
 
+    endings = ('_rendered.png',)
+
     def __init__(self, folder: str | Path, threshold: float) -> None:
         self._folder = make_folder(folder)
         self._threshold = threshold
@@ -57,7 +59,7 @@ class RenderedImages:
     def write(self, people: People, image: np.ndarray) -> None:
         """Write the image with its people."""
         encoded = cv2.imencode('.png', draw(image, people, self._threshold))[1].tobytes()
-        write_whole(self._folder / f'{people.name}_rendered.png', lambda path: path.write_bytes(encoded))
+        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: path.write_bytes(encoded))
 
 
 class RenderedVideo:
@@ -88,6 +90,9 @@ class Renderings:
         videos: by the path that :attr:`People.path` gives, for the rates of what is written.
     """
 
+    endings = RenderedImages.endings
+    video_ending = '_rendered.mp4'
+
     def __init__(self, folder: str | Path, videos: Mapping[str, Video], threshold: float) -> None:
         self._images = RenderedImages(folder, threshold)
         self._folder = Path(folder)
@@ -110,7 +115,7 @@ class Renderings:
             return
         if people.path != self._path:
             self._current.close()
-            name = f'{people.name.removesuffix(f"_{people.frame_number:012d}")}_rendered.mp4'
+            name = people.name.removesuffix(f'_{people.frame_number:012d}') + self.video_ending
             video = RenderedVideo(self._folder / name, self._rates[people.path], self._threshold)
             self._video = self._current.enter_context(video)
             self._path = people.path

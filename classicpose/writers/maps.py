@@ -22,6 +22,8 @@ class MapImages:
         UserError: when the folder or a file cannot be written, or the people come without maps.
     """
 
+    endings = ('_heatmaps.jpg', '_pafs.jpg')
+
     def __init__(self, folder: str | Path) -> None:
         self._folder = make_folder(folder)
 
@@ -38,13 +40,13 @@ class MapImages:
         if people.heatmaps is not None:
             # The background's map comes last.
             heatmaps = people.heatmaps[: len(people.skeleton.keypoints)]
-            drawings['heatmaps'] = draw_heatmaps(image, heatmaps, people.image_to_map)
+            drawings[self.endings[0]] = draw_heatmaps(image, heatmaps, people.image_to_map)
         if people.pafs is not None:
-            drawings['pafs'] = draw_pafs(image, people.pafs, people.image_to_map)
-        for kind, drawing in drawings.items():
+            drawings[self.endings[1]] = draw_pafs(image, people.pafs, people.image_to_map)
+        for ending, drawing in drawings.items():
             # Not cv2.imwrite, which takes the format from the file's name and says nothing when the disk is full.
             encoded = cv2.imencode('.jpg', drawing)[1].tobytes()
-            write_whole(self._folder / f'{people.name}_{kind}.jpg', lambda path, data=encoded: path.write_bytes(data))
+            write_whole(self._folder / f'{people.name}{ending}', lambda path, data=encoded: path.write_bytes(data))
 
 
 class MapArrays:
@@ -62,6 +64,8 @@ class MapArrays:
     Raises:
         UserError: when the folder or a file cannot be written, or the people come without maps.
     """
+
+    endings = ('_maps.npz',)
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = make_folder(folder)
@@ -84,7 +88,7 @@ class MapArrays:
         )
         maps = dict(heatmaps=people.heatmaps, pafs=people.pafs)
         arrays |= {name: np.asarray(values, np.float32) for name, values in maps.items() if values is not None}
-        write_whole(self._folder / f'{people.name}_maps.npz', lambda path: _save(path, arrays))
+        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: _save(path, arrays))
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -47,6 +47,8 @@ class OpenPoseJson:
         UserError: when the settings are impossible, or the folder or a file cannot be written.
     """
 
+    endings = ('_keypoints.json',)
+
     def __init__(
         self,
         folder: str | Path,
@@ -67,7 +69,7 @@ class OpenPoseJson:
     def write(self, people: People, image: np.ndarray | None = None) -> None:
         """Write the file of an image."""
         contents = json.dumps(openpose_people(people, **self._settings), separators=(',', ':'))
-        write_whole(self._folder / f'{people.name}_keypoints.json', lambda path: path.write_text(contents))
+        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: path.write_text(contents))
 
 
 def openpose_people(

@@ -11,7 +11,8 @@ from shipped_configs import REPOSITORY
 
 from classicpose.errors import UserError
 from classicpose.inference import Predictor
-from classicpose.inference.boxes import BoxesOfPeople, upper_body_squares, whole_body_boxes
+from classicpose.inference.boxes import BoxesOfPeople, BoxFile, upper_body_squares, whole_body_boxes
+from classicpose.inference.frames import Frame
 from classicpose.people import People, boxes_around
 from classicpose.skeletons import COCO17, FLIC10, OPENPOSE18
 from custom_modules.datasets.flic import person_box, read_flic
@@ -99,3 +100,77 @@ def test_it_is_cocos_box(real_coco: Path) -> None:
     sides = np.maximum(width, height)[:, None]
     assert len(own) > 100
     assert np.abs(np.median((own - np.column_stack([x, y, x + width, y + height])) / sides, axis=0)).max() < 0.03
+
+
+def box_file(folder: Path, contents: object) -> BoxFile:
+    (folder / 'boxes.json').write_text(json.dumps(contents))
+    return BoxFile(folder / 'boxes.json')
+
+
+def boxes_of_images(*names: str) -> dict:
+    """COCO's, of the n-th image n boxes."""
+    images = [dict(id=number, file_name=name) for number, name in enumerate(names, start=1)]
+    boxes = [dict(image_id=image['id'], bbox=[1, 2, 3, 4]) for image in images for _ in range(image['id'])]
+    return dict(images=images, annotations=boxes)
+
+
+def frame(path: str) -> Frame:
+    return Frame(np.zeros((4, 4, 3), np.uint8), Path(path).stem, path, None, path)
+
+
+@pytest.mark.parametrize(
+    ('names', 'path', 'count'),
+    [
+        (('a/0001.jpg', 'b/0001.jpg'), 'a/0001.jpg', 1),
+        (('a/0001.jpg', 'b/0001.jpg'), 'b/0001.png', 2),
+        (('a\\0001.jpg', 'b\\0001.jpg'), 'a/0001.jpg', 1),
+        (('C:\\data\\a\\0001.jpg', 'C:\\data\\b\\0001.jpg'), '/home/data/b/0001.jpg', 2),
+        (('b/0001.jpg', '0001.jpg', 'a/0001.jpg'), 'c/0001.jpg', 2),
+        (('x/b/0001.jpg', 'b/0001.jpg'), './x/../b/0001.jpg', 2),
+        (('a/0001.jpg', 'a/0001.png'), 'a/0001.png', 2),
+        (('elsewhere/0001.jpg',), 'a/0001.jpg', 1),
+        (('./street.v2',), 'street.v2.jpg', 1),
+        (('street.v2.JPG',), 'street.v2.jpg', 1),
+        (('other.jpg',), 'street.jpg', 0),
+    ],
+)
+def test_the_longest_end_of_the_path_decides(
+    names: tuple[str, ...], path: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert len(box_file(tmp_path, boxes_of_images(*names))(frame(path))) == count
+
+
+def test_which_of_two_folders_cannot_be_told(tmp_path: Path) -> None:
+    boxes = box_file(tmp_path, boxes_of_images('a/0001.jpg', 'b\\0001.jpg'))
+    with pytest.raises(UserError, match=r'c/0001\.jpg may be a/0001\.jpg or b/0001\.jpg: give it in its folder'):
+        boxes(frame('c/0001.jpg'))
+
+
+def test_one_number_is_not_two_images(tmp_path: Path) -> None:
+    boxes = box_file(tmp_path, [dict(image_id=1, bbox=[1, 2, 3, 4])])
+    assert len(boxes(frame('left_0001.jpg'))) == len(boxes(frame('left_0001.jpg'))) == 1
+    with pytest.raises(UserError, match='left_0001 and right_0001 both end in 1, by which the file names an image'):
+        boxes(frame('right_0001.jpg'))
+
+
+def test_boxes_of_another_category_alone(tmp_path: Path) -> None:
+    entry = dict(image_id=1, category_id=0, bbox=[1, 2, 3, 4])
+    message = 'all 2 boxes are of category 0; people are of category_id 1, as in COCO, or of none'
+    with pytest.raises(UserError, match=message):
+        box_file(tmp_path, [entry, entry])
+    assert len(box_file(tmp_path, [entry, entry | dict(category_id=1)])(frame('1.jpg'))) == 1
+
+
+def test_boxes_behind_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / 'boxes.json').write_text('\ufeff' + json.dumps(boxes_of_images('ä.jpg')), encoding='utf-8')
+    assert len(BoxFile(tmp_path / 'boxes.json')(frame('ä.jpg'))) == 1
+
+
+def test_boxes_of_none_of_the_images(tmp_path: Path) -> None:
+    boxes = box_file(tmp_path, boxes_of_images('a/1.jpg', 'b/2.jpg'))
+    boxes(frame('street.jpg'))
+    with pytest.raises(UserError, match=r'names none of the images; it names a/1\.jpg, b/2\.jpg'):
+        boxes.check_found()
+    boxes(frame('2.jpg'))
+    boxes.check_found()

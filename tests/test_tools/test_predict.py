@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import runpy
+import shutil
 import signal
 import subprocess
 import time
@@ -18,6 +20,7 @@ from command_lines import TOOLS, command, only_error, run_tool
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.video import open_video
 from custom_modules.configuration.loading import load_config
 
 CONFIGS = REPOSITORY / 'configs/demo'
@@ -117,6 +120,93 @@ def test_the_models_that_have_a_name(folder: Path, tmp_path: Path) -> None:
     assert found == {'baseball_1888': 1, 'a': 0, 'b': 0, 'c': 0}
 
 
+def in_this_process(monkeypatch: pytest.MonkeyPatch, folder: Path, *args: object) -> int | str | None:
+    """The exit status of the tool, all of whose libraries are here already."""
+    monkeypatch.setattr('sys.argv', ['predict.py', *map(str, args)])
+    monkeypatch.chdir(folder)
+    with pytest.raises(SystemExit) as left:
+        runpy.run_path(str(TOOLS / 'predict.py'), run_name='__main__')
+    return left.value.code
+
+
+@pytest.mark.parametrize(
+    ('inputs', 'output', 'over'),
+    [
+        (['walk.avi'], ['--write_video', 'walk.avi'], 'walk.avi'),
+        (['walk.avi'], ['--write_video', './deep/../walk.avi'], 'walk.avi'),
+        (['walk.avi'], ['--write_video', 'deep/soft.avi'], 'walk.avi'),
+        (['deep/soft.avi'], ['--write_video', 'walk.avi'], 'deep/soft.avi'),
+        (['walk.avi'], ['--write_video', 'deep/hard.avi'], 'walk.avi'),
+        (['walk.avi'], ['--write_csv', 'walk.avi'], 'walk.avi'),
+        (['.'], ['--write_coco_json', 'a.png'], './a.png'),
+        (['a.png', 'a_rendered.png'], ['--out-dir', 'deep/..'], 'a_rendered.png'),
+        (['a.png', 'a_rendered.png'], ['--write_images', '.'], 'a_rendered.png'),
+        (['a.png', 'a_heatmaps.jpg'], ['--write_heatmaps', '.'], 'a_heatmaps.jpg'),
+        (['walk.avi', 'walk_rendered.mp4'], ['--out-dir', '.'], 'walk_rendered.mp4'),
+        (['walk.avi', 'walk_000000000003_rendered.png'], ['--write_images', '.'], 'walk_000000000003_rendered.png'),
+        (['a.png', '--boxes', 'boxes.json'], ['--write_coco_json', 'boxes.json'], 'boxes.json'),
+    ],
+)
+def test_inputs_are_not_written_over(
+    inputs: list[str],
+    output: list[str],
+    over: str,
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    (tmp_path / 'deep').mkdir()
+    for name in ('walk.avi', 'walk_rendered.mp4'):
+        shutil.copy(folder / 'walk.avi', tmp_path / name)
+    for name in ('a.png', 'a_rendered.png', 'a_heatmaps.jpg', 'walk_000000000003_rendered.png'):
+        shutil.copy(folder / 'images/a.png', tmp_path / name)
+    shutil.copy(folder / 'boxes.json', tmp_path)
+    (tmp_path / 'deep/soft.avi').symlink_to('../walk.avi')
+    os.link(tmp_path / 'walk.avi', tmp_path / 'deep/hard.avi')
+    before = {path: path.read_bytes() for path in tmp_path.rglob('*.*')}
+    # The networks are not there: what would be lost is told before anything is loaded.
+    assert in_this_process(monkeypatch, tmp_path, 'none.onnx', *inputs, *output) == 2
+    assert f'would be written over the input {over}: give another' in only_error(capsys.readouterr().err)
+    assert {path: path.read_bytes() for path in tmp_path.rglob('*.*')} == before
+
+
+def test_files_beside_the_inputs_are_no_inputs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """The second time, too."""
+    for name in ('a.png', 'a_rendered.png'):
+        shutil.copy(folder / 'images/a.png', tmp_path / name)
+    shutil.copy(folder / 'walk.avi', tmp_path / 'a_rendered.mp4')
+    args = ('none.onnx', 'a.png', 'a_rendered.mp4', '--out-dir', '.')
+    assert in_this_process(monkeypatch, tmp_path, *args) == 2
+    assert 'none.onnx' in only_error(capsys.readouterr().err)
+
+
+def test_names_that_are_no_text_and_names_like_protocols(folder: Path, tmp_path: Path) -> None:
+    odd = os.fsdecode(b'Gr\xf6\xdfe')
+    (tmp_path / 'in').mkdir()
+    shutil.copy(folder / 'images/a.png', tmp_path / f'in/{odd}.png')
+    shutil.copy(folder / 'walk.avi', tmp_path / '10:30:00.avi')
+    shutil.copy(folder / 'walk.avi', tmp_path / f'{odd}.avi')
+    model = [CONFIGS / 'resnet18_regression_generated.py', folder / 'resnet18_regression.pth']
+    outputs = ['--write_csv', 'p.csv', '--write_coco_json', 'c.json', '--out-dir', f'out_{odd}', '--write_json', 'j']
+    outputs += ['--write_video', '09:00.mp4']
+    result = run_tool('predict.py', *model, 'in', '10:30:00.avi', f'{odd}.avi', *outputs, cwd=tmp_path)
+    names = [row['name'] for row in csv.DictReader((tmp_path / 'p.csv').open(encoding='utf-8'))]
+    assert len(names) == 1 + 6 + 6
+    assert names[0] == r'Gr\udcf6\udcdfe'
+    entries = json.loads((tmp_path / 'c.json').read_text())
+    assert {entry['image_id']: entry['name'] for entry in entries}[1] == odd
+    assert len({entry['image_id'] for entry in entries}) == 13
+    assert 'image_id counts the images' in result.stderr
+    assert len(list((tmp_path / 'j').iterdir())) == 13
+    drawn = {f'{odd}_rendered.png', '10:30:00_rendered.mp4', f'{odd}_rendered.mp4'}
+    assert {path.name for path in (tmp_path / f'out_{odd}').iterdir()} == drawn
+    assert open_video(str(tmp_path / f'out_{odd}/{odd}_rendered.mp4')).length == 6
+    assert open_video(str(tmp_path / '09:00.mp4')).length == 13
+
+
 @pytest.mark.parametrize(
     ('model', 'args', 'words'),
     [
@@ -126,6 +216,11 @@ def test_the_models_that_have_a_name(folder: Path, tmp_path: Path) -> None:
             'resnet18_regression',
             ['images', '--out-dir', 'o', '--boxes', 'none.json'],
             ['none.json', 'cannot be read'],
+        ),
+        (
+            'resnet18_regression',
+            ['images/b.png', '--write_csv', os.devnull, '--boxes', 'boxes.json'],
+            ['boxes.json names none of the images; it names a.png'],
         ),
         ('resnet18_regression', ['images', '--write_maps', 'o'], ['single-person network', 'heatmaps']),
         (
@@ -144,12 +239,8 @@ def test_mistakes(
     capsys: pytest.CaptureFixture,
 ) -> None:
     """In this process, which has imported all already."""
-    line = ['predict.py', CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args]
-    monkeypatch.setattr('sys.argv', [str(keypoint) for keypoint in line])
-    monkeypatch.chdir(folder)
-    with pytest.raises(SystemExit) as left:
-        runpy.run_path(str(TOOLS / 'predict.py'), run_name='__main__')
-    assert left.value.code == 2
+    line = [CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args]
+    assert in_this_process(monkeypatch, folder, *line) == 2
     message = only_error(capsys.readouterr().err)
     assert all(word in message for word in words), message
     assert not (folder / 'o').exists()
