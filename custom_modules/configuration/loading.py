@@ -27,7 +27,8 @@ def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
 
     Args:
         path: a pure Python config file.
-        options: ``key=value`` settings; keys are dotted paths, with list positions as numbers.
+        options: ``key=value`` settings; keys are dotted paths, with list positions as numbers. What is a text in the
+            config stays one, with all its commas, blanks and digits, but for ``None`` and what stands in brackets.
 
     Raises:
         UserError: when the file is missing or cannot be read as a config, when it imports what
@@ -60,7 +61,7 @@ def override(cfg: Config, options: Sequence[str]) -> None:
     Raises:
         UserError: when a key is neither in the config nor something that the class there accepts.
     """
-    values = _parse_options(options)
+    values = _parse_options(cfg, options)
     for key in [key for key in values if key.startswith(f'{_STAGES}.')]:
         number, setting = _setting_of_a_stage(cfg, key)
         _check_override(cfg, setting, values[key])
@@ -144,16 +145,29 @@ def _explain_import(message: str) -> str:
     return f'{place}: {module} has no {name}{suggestion(name, dir(sys.modules[module]))}'
 
 
-def _parse_options(options: Sequence[str]) -> dict[str, Any]:
+def _parse_options(cfg: Config, options: Sequence[str]) -> dict[str, Any]:
     for option in options:
         if not re.match(r'[^=.]+(\.[^=.]+)*=', option):
             raise UserError(f'--cfg-options {option}: write KEY=VALUE, as in train_dataloader.batch_size=4')
+    pairs = [option.split('=', 1) for option in options]
+    texts = {key: text.strip('\'"') for key, text in pairs if _stays_text(cfg, key, text)}
     namespace = argparse.Namespace(values={})
     try:
-        DictAction([], dest='values')(argparse.ArgumentParser(), namespace, list(options))
+        others = [f'{key}={text}' for key, text in pairs if key not in texts]
+        DictAction([], dest='values')(argparse.ArgumentParser(), namespace, others)
     except AssertionError as error:
         raise UserError(f'--cfg-options: {error}') from error
-    return namespace.values
+    return namespace.values | texts
+
+
+def _stays_text(cfg: Config, key: str, text: str) -> bool:
+    value: Any = cfg
+    for part in key.split('.'):
+        if isinstance(value, list) and part.isdigit() and int(part) < len(value):
+            value = value[int(part)]
+        else:
+            value = value.get(part) if isinstance(value, (Mapping, Config)) else None
+    return isinstance(value, str) and text != 'None' and not re.fullmatch(r'\[.*\]|\(.*\)', text, re.DOTALL)
 
 
 def _setting_of_a_stage(cfg: Config, key: str) -> tuple[int, str]:

@@ -24,7 +24,7 @@ model = dict(
     test_cfg=dict(flip_test=True, scales=[1.0]),
 )
 pipeline = [dict(type=LoadImage), dict(type=GenerateTarget, encoder=codec)]
-train_dataloader = dict(batch_size=2, dataset=dict(type='CocoDataset', pipeline=pipeline))
+train_dataloader = dict(batch_size=2, dataset=dict(type='CocoDataset', data_root='data/', pipeline=pipeline))
 max_epochs = 3
 train_cfg = dict(type=EpochBasedTrainLoop, max_epochs=max_epochs)
 default_hooks = dict(checkpoint=dict(type=CheckpointHook))
@@ -62,6 +62,13 @@ def config(tmp_path: Path) -> Path:
         ('env_cfg.dist_cfg.timeout=60', 'env_cfg.dist_cfg.timeout', 60),
         ('randomness.seed=1', 'randomness.seed', 1),
         ('load_from=a.pth', 'load_from', 'a.pth'),
+        *(
+            (f'train_dataloader.dataset.data_root={text}', 'train_dataloader.dataset.data_root', value)
+            for text, value in [
+                ('/data/Set 2, new/', '/data/Set 2, new/'), ('2024', '2024'), ("'/a/b'", '/a/b'), ('a=b', 'a=b'),
+                ('/old (1/', '/old (1/'), ('True', 'True'), ('None', None), ('[a,b]', ['a', 'b']),
+            ]
+        ),
     ],
 )  # fmt: skip
 def test_settings_are_overridden(config: Path, option: str, path: str, value: object):
