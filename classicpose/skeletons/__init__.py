@@ -23,6 +23,7 @@ from .skeleton import (
     doubtful_sigmas,
     get_skeleton,
     known_keypoints,
+    lacking_limbs,
     observer_centric,
     seen_from_behind,
     skeleton_of,
@@ -31,5 +32,5 @@ from .skeleton import (
 __all__ = [
     'BODY25', 'BODY25_RELEASED', 'COCO17', 'COCO23', 'FACE68', 'FACE70', 'FEET6', 'FLIC10', 'HAND21', 'LSP14', 'MPI15',
     'OPENPOSE18', 'OPENPOSE18_RELEASED', 'Skeleton', 'convert_keypoints', 'doubtful_sigmas', 'get_skeleton',
-    'known_keypoints', 'observer_centric', 'seen_from_behind', 'skeleton_of',
+    'known_keypoints', 'lacking_limbs', 'observer_centric', 'seen_from_behind', 'skeleton_of',
 ]  # fmt: skip

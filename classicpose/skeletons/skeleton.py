@@ -141,6 +141,16 @@ def skeleton_of(metainfo: Mapping) -> Skeleton:
     )
 
 
+def lacking_limbs(skeleton: Skeleton) -> str:
+    """Why a body model cannot have affinity fields, else an empty string."""
+    if skeleton.limbs:
+        return ''
+    return (
+        f'{skeleton.name} has no limb: affinity fields need two keypoints and a limb between them, heatmaps do not: '
+        'train a single-person network, or add a keypoint'
+    )
+
+
 def doubtful_sigmas(skeleton: Skeleton) -> str:
     """Why its sigmas cannot be object keypoint similarity's, else an empty string.
 

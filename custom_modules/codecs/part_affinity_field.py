@@ -10,8 +10,9 @@ import torch
 from mmpose.codecs.base import BaseKeypointCodec
 from mmpose.registry import KEYPOINT_CODECS
 
+from classicpose.errors import UserError
 from classicpose.paf import DECODERS, DecodeSettings, affinity_fields, decode_people, gaussian_heatmaps
-from classicpose.skeletons import OPENPOSE18, Skeleton, get_skeleton
+from classicpose.skeletons import OPENPOSE18, Skeleton, get_skeleton, lacking_limbs
 
 from .batched import decode_batch
 
@@ -43,6 +44,7 @@ class PartAffinityField(BaseKeypointCodec):
 
     Raises:
         ValueError: for sizes that are no multiples of one stride, or a name that does not exist.
+        UserError: for a body model without limbs.
     """
 
     auxiliary_encode_keys = set()
@@ -70,6 +72,8 @@ class PartAffinityField(BaseKeypointCodec):
         self.sigma = sigma
         self.limb_width = limb_width
         self.skeleton = get_skeleton(skeleton)
+        if lack := lacking_limbs(self.skeleton):
+            raise UserError(lack)
         self.released = targets == 'released'
         self.settings = _decode_settings(decoder)
 

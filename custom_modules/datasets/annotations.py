@@ -11,7 +11,7 @@ import functools
 import json
 import logging
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -32,17 +32,26 @@ AREA_OF_BOX = 0.53
 """A person's area in shares of the box, as MMPose derives it where an annotation has none."""
 
 _NUMBERS = frozenset({int, float})
-_POLYGON = 4  # numbers; of fewer pycocotools makes something else
+_POLYGON = 6  # numbers; fewer pycocotools takes for a box, or for something else
+_SMALLEST_AREA = 0.01  # of the box; COCO's smallest masks of people with keypoints are ten times as large
+# So large a share of the people makes a mistake the file's, not that of a few.
+_MANY = 0.1
+SHARED_IDS = 'ids that several annotations have'
+_SHARES = 'people whose keypoints all lie between 0 and 1, as shares of the image do: pixels are wanted'
 _LONGEST_RUN_LENGTH = 7  # digits of 5 bits
 
 
-def load_annotation_file(path: str, annotated: Skeleton) -> dict:
+def load_annotation_file(path: str, annotated: Skeleton, evaluated: bool = False) -> dict:
     """Read a COCO keypoint file, check it, and give all annotations the keypoints of ``annotated``.
 
     Fields that can be derived from others are added.
 
     These are the file's own or, of files with feet, any of COCO23's: feet may stand behind COCO's 17 keypoints or, as
-    in COCO-WholeBody's files, in ``foot_kpts``.
+    in COCO-WholeBody's files, in ``foot_kpts``. What is :func:`doubtful` is told, and where it would make all of the
+    training or the evaluation wrong, refused.
+
+    Args:
+        evaluated: whether average precision is computed on it.
 
     Raises:
         UserError: naming the file, what is wrong in it, with the ids concerned, and the remedy.
@@ -53,8 +62,8 @@ def load_annotation_file(path: str, annotated: Skeleton) -> dict:
             '(README, "Training on COCO"; the environment variable CLASSICPOSE_DATA moves the data folder)'
         )
     try:
-        with open(path, encoding='utf-8') as file:
-            contents = json.load(file)
+        with open(path, 'rb') as file:
+            contents = json.loads(file.read())  # of bytes, as those know of byte-order marks
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f'annotation file {path} is not readable JSON ({error}); copy or download it again') from error
     if not isinstance(contents, dict):
@@ -65,14 +74,27 @@ def load_annotation_file(path: str, annotated: Skeleton) -> dict:
     count = len(annotated.keypoints)
     _take_keypoints(contents, annotated)
     derived = complete(contents)
-    mistakes = malformed(contents, count)
+    mistakes, doubts = malformed(contents, count), {}
+    if not mistakes:
+        doubts = doubtful(contents)
+        many = _MANY * sum(map(_is_labelled, contents['annotations']))
+        mistakes = {
+            text: ids
+            for text, ids in doubts.items()
+            if text == SHARED_IDS and evaluated or len(ids) > many and (evaluated or text == _SHARES)
+        }
     if mistakes:
         remedy = 'tools/inspect_data.py lists all of them; correct them or remove these entries'
         if wrong_keypoints(count) in mistakes:
             remedy = f'set the dataset\'s "annotated" or "skeleton" to its body model, or: {remedy}'
         raise UserError(f'annotation file {path} has {count_and_name(mistakes)}; {remedy}')
+    if doubts:
+        _tell_once(f'annotation file {path} has {count_and_name(doubts)}; tools/inspect_data.py lists all of them')
     if derived:
-        _tell_what_is_derived(path, derived)
+        _tell_once(
+            f'annotation file {path}: people without {", ".join(derived)} got what follows from the rest '
+            '(an area of 0.53 boxes: AP by size is not comparable with COCO)'
+        )
     return contents
 
 
@@ -128,13 +150,8 @@ def _keypoints_of(annotation: dict, annotated: Skeleton) -> list[float]:
 
 
 @functools.cache  # once a file, not once for its dataset and once for its metric
-def _tell_what_is_derived(path: str, derived: tuple[str, ...]) -> None:
-    print_log(
-        f'annotation file {path}: people without {", ".join(derived)} got what follows from the rest '
-        '(an area of 0.53 boxes: AP by size is not comparable with COCO)',
-        'current',
-        level=logging.WARNING,
-    )
+def _tell_once(message: str) -> None:
+    print_log(message, 'current', level=logging.WARNING)
 
 
 def indexed(contents: dict) -> COCO:
@@ -199,6 +216,8 @@ def malformed(contents: dict, keypoints: int) -> dict[str, list]:
                 mistakes[f'{key} that are no objects, at the positions'] += places
         entries = objects(contents, key)
         note(f'{key} with an id that is no whole number', [e for e in entries if type(e.get('id', 0)) is not int])
+        if key != 'annotations' and (shared := repeated(e['id'] for e in entries if type(e.get('id')) is int)):
+            mistakes[f'ids that several {key} have'] += shared
     images, annotations = objects(contents, 'images'), objects(contents, 'annotations')
     for kind, entries, fields in (
         ('images', images, ('id', 'file_name', 'width', 'height')),
@@ -227,6 +246,15 @@ def malformed(contents: dict, keypoints: int) -> dict[str, list]:
     ):
         having = [a for a in annotations if key in a]
         note(text, [having[row] for row in _unusable_rows([a[key] for a in having], count)])
+    note(
+        # They are neither trained on nor evaluated, or only seem to be there.
+        'people whose num_keypoints is 0 though keypoints are labelled, or the reverse',
+        [
+            a
+            for a in annotations
+            if type(a.get('num_keypoints')) is int and _is_labelled(a) is (a['num_keypoints'] <= 0)
+        ],
+    )
     note('annotations whose area is no number', [a for a in annotations if number(a.get('area', 0)) is None])
     for key, kinds in (('num_keypoints', (int,)), ('iscrowd', (int, bool))):
         note(
@@ -234,11 +262,55 @@ def malformed(contents: dict, keypoints: int) -> dict[str, list]:
         )
     outlined = [a for a in annotations if a.get('segmentation')]
     note(
-        f'annotations whose segmentation is neither polygons of finite numbers up to {FARTHEST:,.0f} nor '
-        "run lengths of the image's size",
+        f'annotations whose segmentation is neither polygons of three points or more, of finite numbers up to '
+        f"{FARTHEST:,.0f}, nor run lengths of the image's size",
         _wrongly_outlined(outlined, sizes),
     )
     return mistakes
+
+
+def doubtful(contents: dict) -> dict[str, list]:
+    """What can be read and nobody can have meant: it falsifies average precision, and some of it training.
+
+    Returns:
+        By kind the ids of the people, that is of annotations with labelled keypoints that are no crowds.
+    """
+    found: dict[str, list] = defaultdict(list)
+    annotations = objects(contents, 'annotations')
+    if shared := repeated(a['id'] for a in annotations if type(a.get('id')) is int):
+        found[SHARED_IDS] = shared
+    seen = set()
+    for annotation in annotations:
+        if annotation.get('iscrowd') or not _is_labelled(annotation):
+            continue
+        name, table = name_of(annotation), annotation['keypoints']
+        box, area = numbers(annotation.get('bbox'), 4), number(annotation.get('area'))
+        if box is not None and area is not None and area < _SMALLEST_AREA * box[2] * box[3]:
+            text = 'people whose area is less than a hundredth of their box (left out, it is derived)'
+            found[text].append(name)
+        labelled = [
+            value for place in range(2, len(table), 3) if table[place] > 0 for value in table[place - 2 : place]
+        ]
+        if min(labelled) >= 0 and 0 < max(labelled) <= 1:
+            found[_SHARES].append(name)
+        pose = (repr(annotation.get('image_id')), *table)
+        if pose in seen:
+            found['people annotated twice, with the same keypoints in the same image'].append(name)
+        seen.add(pose)
+    return found
+
+
+def _is_labelled(annotation: dict) -> bool | None:
+    """Whether a keypoint is, None where that cannot be told."""
+    keypoints = annotation.get('keypoints')
+    if not isinstance(keypoints, list) or not _NUMBERS.issuperset(map(type, keypoints)):
+        return None
+    return any(flag > 0 for flag in keypoints[2::3])
+
+
+def repeated(values: Iterable) -> list:
+    """Those that are there more than once."""
+    return [value for value, times in Counter(values).items() if times > 1]
 
 
 def wrong_keypoints(count: int) -> str:

@@ -55,7 +55,7 @@ class CheckedCocoMetric(CocoMetric):
         if doubt:
             print_log(doubt, 'current', level=logging.WARNING)
         if self.coco is None:
-            self.coco = indexed(load_annotation_file(self._ann_file, skeleton))
+            self.coco = indexed(load_annotation_file(self._ann_file, skeleton, evaluated=True))
         CocoMetric.dataset_meta.fset(self, dataset_meta)
 
 
@@ -91,7 +91,7 @@ class BodyCocoMetric(CheckedCocoMetric):
         self.skeleton = get_skeleton(skeleton)
         self.annotated = get_skeleton(annotated)
         super().__init__(ann_file=ann_file, score_mode='bbox', nms_mode='none', **kwargs)
-        self.coco = indexed(load_annotation_file(ann_file, self.annotated))
+        self.coco = indexed(load_annotation_file(ann_file, self.annotated, evaluated=True))
         # Bottom-up samples do not tell their people's category, which MMPose would take for 1.
         self._category = next((a['category_id'] for a in self.coco.dataset['annotations']), 1)
 

@@ -9,8 +9,9 @@ import pytest
 from mmpose.registry import KEYPOINT_CODECS
 from people import UPRIGHT, people_apart
 
+from classicpose.errors import UserError
 from classicpose.paf import DECODERS, flip_maps
-from classicpose.skeletons import COCO17, OPENPOSE18
+from classicpose.skeletons import COCO17, OPENPOSE18, Skeleton
 from custom_modules.codecs import PartAffinityField
 
 SIZE = (656, 368)
@@ -153,3 +154,9 @@ def test_a_decoder_may_be_another_one_with_changes() -> None:
     assert PartAffinityField(**sizes, decoder=dict(min_parts=2)).settings == replace(DECODERS['default'], min_parts=2)
     with pytest.raises(ValueError, match="no decoder 'caffe'"):
         PartAffinityField(**sizes, decoder=dict(base='caffe'))
+
+
+def test_a_body_model_without_limbs_is_explained() -> None:
+    nose = Skeleton('nose', ('nose',), (), (0.03,))
+    with pytest.raises(UserError, match='nose has no limb: affinity fields need two keypoints .* heatmaps do not'):
+        PartAffinityField((64, 64), (8, 8), skeleton=nose)

@@ -38,7 +38,10 @@ def test_a_sound_file_has_no_findings() -> None:
         (dict(image_id='1'), ERROR, 'image_id is not among'),
         (dict(image_id=[1]), ERROR, 'image_id is not among'),
         (dict(category_id=2), ERROR, 'category_id is not among'),
-        (dict(area=0), ERROR, 'area is 0 or less'),
+        (dict(area=0), ERROR, 'area is less than a hundredth'),
+        (dict(area=1), ERROR, 'area is less than a hundredth'),
+        (dict(keypoints=[0.2, 0.15, 2, 1, 0.25, 1, 0, 0, 0]), ERROR, 'all lie between 0 and 1'),
+        (dict(segmentation=[[10, 10, 50, 60]]), ERROR, 'polygons of three points or more'),
         (dict(area='big'), ERROR, 'area is no number'),
         (dict(area=float('nan')), ERROR, 'area is no number'),
         (dict(area=0.53 * 2000), WARNING, '0.53 of the box'),
@@ -91,6 +94,14 @@ def test_people_that_no_mask_hides_matter_to_bottom_up_training() -> None:
         del annotation['segmentation']
     assert one(contents)[2] == [12, 14]
     assert found(contents, masked=False) == []
+
+
+def test_people_annotated_twice() -> None:
+    contents = sound()
+    contents['annotations'].append(person(15))
+    assert one(contents) == (ERROR, 'people annotated twice, with the same keypoints in the same image', [15])
+    contents['annotations'][-1]['image_id'] = 2
+    assert found(contents) == []
 
 
 def test_crowds_need_no_area() -> None:

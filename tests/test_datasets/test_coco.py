@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
@@ -186,6 +187,7 @@ def test_malformed_files_are_explained(tmp_path: Path, changes: dict, complaint:
         (dict(segmentation=[[1, 2, 3, 4, None, 6]]), 'segmentation is neither'),
         (dict(segmentation=[[1, 2, 3, 4, [5], 6]]), 'segmentation is neither'),
         (dict(segmentation=[[1, 2, 3, 4, 5]]), 'segmentation is neither'),
+        (dict(segmentation=[[1, 2, 3, 4]]), 'segmentation is neither polygons of three points or more'),
         (dict(segmentation='none'), 'segmentation is neither'),
         (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts=[HEIGHT * WIDTH - 1])), 'segmentation is neither'),
         (dict(segmentation=dict(size=[HEIGHT, WIDTH], counts=[HEIGHT * WIDTH, None])), 'segmentation is neither'),
@@ -199,6 +201,67 @@ def test_a_wrong_value_is_found_at_reading(tmp_path: Path, changes: dict, compla
     people[2] |= changes
     with pytest.raises(UserError, match=rf'1 annotations .*{complaint}.* \({re.escape(str(people[2]["id"]))}\)'):
         load_annotation_file(str(write(tmp_path, people)), COCO17)
+
+
+@pytest.mark.parametrize(
+    ('mistake', 'complaint', 'in_training'),
+    [
+        (lambda people: people, None, False),
+        (lambda people: [a | dict(area=0) for a in people], '4 people whose area is less than a hundredth', False),
+        (lambda people: [a | dict(area=1) for a in people], r'hundredth of their box .* \(1, 2, 3, \.\.\.\)', False),
+        (lambda people: [a | dict(id=7) for a in people], r'1 ids that several annotations have \(7\)', False),
+        (
+            lambda people: people + [a | dict(id=a['id'] + 10) for a in people],
+            r'4 people annotated twice, with the same keypoints in the same image \(11, 12, 13, \.\.\.\)',
+            False,
+        ),
+        (
+            lambda people: [a | dict(keypoints=[x if x == 2 else x / 200 for x in a['keypoints']]) for a in people],
+            r'4 people whose keypoints all lie between 0 and 1.*pixels are wanted \(1, 2, 3, \.\.\.\)',
+            True,
+        ),
+        (
+            lambda people: [a | dict(num_keypoints=0) for a in people],
+            r'4 people whose num_keypoints is 0 though keypoints are labelled, or the reverse \(1, 2, 3, \.\.\.\)',
+            True,
+        ),
+        (lambda people: [people[0] | dict(keypoints=[0] * 51, num_keypoints=17)], 'or the reverse', True),
+    ],
+)  # fmt: skip
+def test_a_mistake_of_a_whole_file(
+    tmp_path: Path, mistake: Callable, complaint: str | None, in_training: bool, capsys: pytest.CaptureFixture
+) -> None:
+    """Evaluation refuses it, and training where it would be in vain; else training tells it."""
+    people = [person(number, 20 * number, 10, 90, num_keypoints=17) for number in (1, 2, 3, 4)]
+    path = str(write(tmp_path, mistake(people)))
+    for evaluated in (False, True):
+        if complaint and (evaluated or in_training):
+            with pytest.raises(UserError, match=complaint):
+                load_annotation_file(path, COCO17, evaluated)
+        else:
+            load_annotation_file(path, COCO17, evaluated)
+            told = capsys.readouterr().out
+            assert re.search(complaint, told) if complaint else not told
+
+
+def test_a_mistake_of_one_person_is_told_and_evaluated(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    people = [person(number, 5 * number, 10, 90, num_keypoints=17) for number in range(20)]
+    people[3]['area'] = 0
+    assert load_annotation_file(str(write(tmp_path, people)), COCO17, evaluated=True)['annotations'] == people
+    assert '1 people whose area is less than a hundredth of their box' in capsys.readouterr().out
+
+
+def test_several_images_with_one_id_are_refused(tmp_path: Path) -> None:
+    images = [dict(id=1, file_name=name, width=WIDTH, height=HEIGHT) for name in ('1.jpg', '2.jpg')]
+    with pytest.raises(UserError, match=r'1 ids that several images have \(1\)'):
+        load_annotation_file(str(write(tmp_path, [person(1, 10, 10, 90)], dict(images=images))), COCO17)
+
+
+@pytest.mark.parametrize('encoding', ['utf-8-sig', 'utf-16'])
+def test_a_byte_order_mark_is_read_over(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, [person(1, 10, 10, 90)])
+    path.write_text(path.read_text(), encoding=encoding)
+    assert len(BottomUpCocoDataset(ann_file=str(path))) == 1
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.integers(1, 9), st.randoms())

@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from small_annotations import HEIGHT, NAMES, WIDTH, person, sound
 
 from classicpose.errors import UserError
-from classicpose.skeletons import COCO17
+from classicpose.skeletons import COCO17, Skeleton
 from custom_modules.datasets.checks.coco import ERROR, WARNING, check_coco
 from custom_modules.datasets.checks.images import check_images, check_shared
 from custom_modules.datasets.checks.people import People, people_of_coco, richest_images
@@ -178,6 +178,20 @@ def test_concatenated_and_repeated_datasets_are_taken_apart(generated: Config) -
         (['train'], 'train2017'),
         (['train', 'val'], 'val2017'),
     ]
+
+
+@pytest.mark.parametrize(('kind', 'errors'), [('BottomUpCocoDataset', 1), ('TopDownCocoDataset', 0)])
+def test_affinity_fields_need_limbs(kind: str, errors: int, tmp_path: Path) -> None:
+    nose = Skeleton('nose', ('nose',), (), (0.03,))
+    contents = sound() | dict(categories=[dict(id=1, name='person', keypoints=['nose'])])
+    contents['annotations'] = [person(1, keypoints=[20, 15, 2], num_keypoints=1)]
+    path = tmp_path / 'people.json'
+    path.write_text(json.dumps(contents))
+    models = dict(skeleton=nose, annotated=nose) if errors else dict(skeleton=nose)
+    cfg = Config(dict(train_dataloader=dict(dataset=dict(type=f'mmpose.{kind}', ann_file=str(path), **models))))
+    found = list(inspect_dataset(*find_datasets(cfg)[0]).findings)
+    assert len(found) == errors
+    assert all('nose has no limb: affinity fields need two keypoints' in finding.text for finding in found)
 
 
 @pytest.mark.parametrize('kind', ['BottomUpCocoDataset', 'TopDownCocoDataset', 'CocoDataset'])

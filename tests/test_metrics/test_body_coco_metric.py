@@ -93,3 +93,21 @@ def test_samples_stay_as_they_are_for_the_next_metric(annotations: Path) -> None
 def test_missing_annotations_are_explained(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r'none\.json does not exist'):
         BodyCocoMetric(ann_file=str(tmp_path / 'none.json'))
+
+
+@pytest.mark.parametrize('area', [0, 1])
+def test_areas_that_make_ap_meaningless_are_refused(annotations: Path, tmp_path: Path, area: int) -> None:
+    """Of people half a pixel off."""
+    contents, samples = json.loads(annotations.read_text()), truth(annotations)
+    for sample in samples:
+        sample['pred_instances']['keypoints'] += 0.5
+    assert evaluate(annotations, samples)['coco/AP'] > 0.8
+    for person in contents['annotations']:
+        person['area'] = area
+    (tmp_path / 'areas.json').write_text(json.dumps(contents))
+    with pytest.raises(UserError, match=r'areas\.json has \d+ people whose area is less than a hundredth of their box'):
+        evaluate(tmp_path / 'areas.json', samples)
+    for person in contents['annotations']:
+        del person['area']
+    (tmp_path / 'areas.json').write_text(json.dumps(contents))
+    assert evaluate(tmp_path / 'areas.json', samples)['coco/AP'] > 0.8

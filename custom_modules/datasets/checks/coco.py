@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from classicpose.skeletons import COCO17
 
-from ..annotations import malformed, name_of, number, numbers, objects
+from ..annotations import doubtful, malformed, name_of, number, numbers, objects, repeated
 
 ERROR, WARNING = 'error', 'warning'
 _EXAMPLES = 5
@@ -83,7 +82,7 @@ def check_coco(contents: dict, keypoints: Sequence[str], *, evaluated: bool, mas
     categories = _check_categories(lists, keypoints, findings)
     named = (category_keypoints(category) for category in _used(categories, lists['annotations']))
     count = len(next(filter(None, named), keypoints))
-    for text, items in malformed(contents, count).items():
+    for text, items in (malformed(contents, count) | doubtful(contents)).items():
         findings.add(ERROR, text, *items)
     for annotation in lists['annotations']:
         # MMPose reads them in training only where they are there, COCO's evaluation ends with a KeyError.
@@ -92,13 +91,10 @@ def check_coco(contents: dict, keypoints: Sequence[str], *, evaluated: bool, mas
                 findings.add(ERROR if evaluated else WARNING, f'annotations without "{key}"', name_of(annotation))
         labelled = _check_keypoints(annotation, count, images, findings)
         _check_box(annotation, images, findings)
-        if not annotation.get('iscrowd') and number(annotation.get('area')) is not None and annotation['area'] <= 0:
-            findings.add(ERROR, 'people whose area is 0 or less', name_of(annotation))
         unknown = annotation.get('iscrowd') or labelled == 0
         if masked and unknown and not annotation.get('segmentation'):
             text = 'crowds or people without keypoints that no "segmentation" masks: background to a bottom-up network'
             findings.add(WARNING, text, name_of(annotation))
-    _check_ids('annotations', lists['annotations'], findings)
     _check_area_origin(lists['annotations'], findings)
     return findings
 
@@ -113,27 +109,16 @@ def _hashable(value: object) -> int | str | None:
     return value if isinstance(value, int | str) else None
 
 
-def _check_ids(kind: str, entries: list[dict], findings: Findings) -> None:
-    ids = [entry['id'] for entry in entries if type(entry.get('id')) is int]
-    findings.add(ERROR, f'ids that several {kind} have', *_repeated(ids))
-
-
-def _repeated(values: Sequence) -> list:
-    return [value for value, times in Counter(values).items() if times > 1]
-
-
 def _check_images(images: list[dict], findings: Findings) -> dict:
     """The images by id."""
-    _check_ids('images', images, findings)
     names = [image['file_name'] for image in images if isinstance(image.get('file_name'), str)]
-    findings.add(WARNING, 'file names that several images have', *_repeated(names))
+    findings.add(WARNING, 'file names that several images have', *repeated(names))
     return {image['id']: image for image in images if _hashable(image.get('id')) is not None}
 
 
 def _check_categories(lists: dict[str, list[dict]], keypoints: Sequence[str], findings: Findings) -> dict:
     """The categories by id."""
     categories = {c['id']: c for c in lists['categories'] if _hashable(c.get('id')) is not None}
-    _check_ids('categories', lists['categories'], findings)
     whole_body = any('foot_kpts' in annotation for annotation in lists['annotations'])
     for category in _used(categories, lists['annotations']):
         names, name = category_keypoints(category), category.get('name', category['id'])
@@ -178,10 +163,7 @@ def _check_keypoints(annotation: dict, count: int, images: dict, findings: Findi
         findings.add(WARNING, 'people with labelled keypoints outside the image', name)
     labelled = int(there.sum())
     stated = annotation.get('num_keypoints', labelled)
-    if stated != labelled and 0 in (stated, labelled):
-        # Whoever has none is neither trained on nor evaluated.
-        findings.add(ERROR, 'people whose num_keypoints is 0 though keypoints are labelled, or the reverse', name)
-    elif stated != labelled:
+    if stated != labelled and 0 not in (stated, labelled):
         findings.add(WARNING, 'people whose num_keypoints is not the number of labelled keypoints', name)
     return labelled
 

@@ -15,7 +15,7 @@ from mmengine.dataset import BaseDataset
 from mmpose.registry import DATASETS
 
 from classicpose.errors import UserError
-from classicpose.skeletons import Skeleton, doubtful_sigmas
+from classicpose.skeletons import Skeleton, doubtful_sigmas, lacking_limbs
 
 from ..annotations import complete
 from ..coco import BottomUpCocoDataset
@@ -112,6 +112,8 @@ def inspect_dataset(splits: list[str], config: ConfigDict) -> Inspection:
         doubt = doubtful_sigmas(skeleton)
         if doubt:
             result.findings.add(WARNING, doubt, skeleton.name)
+        if dataset.data_mode == 'bottomup' and (lack := lacking_limbs(getattr(dataset, 'skeleton', skeleton))):
+            result.findings.add(ERROR, lack, skeleton.name)
         result.people = people_of_coco(contents, names, dataset.data_prefix['img'])
         if not result.people.labelled.any():
             result.findings.add(ERROR, 'annotation files without a labelled keypoint', path)
