@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -43,9 +44,23 @@ class Outcome:
 
 def run(tool: str, arguments: Sequence[object], folder: Path) -> Outcome:
     """Run a tool in ``folder`` in a copy of this process, in which its libraries are loaded already."""
+    given = _contents(folder)
     status = _wait(start(tool, arguments, folder))
     errors = (folder / _REPORT).read_text(errors='replace')
-    return Outcome(status, errors, _problem(tool, status, errors, folder))
+    left = _contents(folder)
+    spoilt = [name for name, contents in given.items() if left.get(name) != contents]
+    problem = _problem(tool, status, errors, folder) or ', '.join(f'spoilt {name}' for name in spoilt)
+    return Outcome(status, errors, problem)
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """A sum of each file that a tool may read, by its name."""
+    files = (path for path in folder.rglob('*') if path.is_file() and 'out' not in path.relative_to(folder).parts)
+    return {
+        str(path.relative_to(folder)): hashlib.md5(path.read_bytes()).hexdigest()
+        for path in files
+        if path.name != _REPORT
+    }
 
 
 def start(tool: str, arguments: Sequence[object], folder: Path) -> int:

@@ -24,6 +24,7 @@ def main() -> None:
     parser.add_argument('--seed', type=int, default=0, help='of the first case; each case has its own')
     parser.add_argument('--kinds', nargs='+', help='default: all in turn')
     args = parser.parse_args()
+    sys.stdout.reconfigure(errors='backslashreplace')  # some cases' names are no text
     with tempfile.TemporaryDirectory() as folder:
         problems, ends = mutate(Path(folder), args.cases, args.seed, args.kinds, tell=True)
     for kind in sorted({kind for kind, _ in ends}):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
 import sys
@@ -18,6 +19,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'test_tools'))
 
 import tiny_run
+from recordings import recorded_by_a_browser
 
 from classicpose.writers.video import VideoFile
 from custom_modules.configuration.keys import walk
@@ -36,6 +38,7 @@ _ODD_VALUES = (
 )  # fmt: skip
 _ODD_SETTINGS = (
     '0', '-1', 'x', 'None', '[]', '1e30', 'True', '0.5', '[1,2]', '(3,)', '2', '99', '1e-30', 'nan', '[x,y]', '[[1]]',
+    'a b, c/', '2024', '', '(', "'x", ',', 'ä',
 )  # fmt: skip
 _DATA_CONFIG = """
 train_dataloader = dict(batch_size=1, num_workers=0, dataset=dict(
@@ -77,6 +80,7 @@ def make_inputs(folder: Path) -> None:
     with VideoFile(folder / 'walk.mp4', 25) as video:
         for number in range(4):
             video.write(np.full((64, 64, 3), 40 * number, np.uint8))
+    recorded_by_a_browser(folder / 'camera.webm', [np.full((48, 64, 3), 4 * number, np.uint8) for number in range(60)])
     boxes = [dict(image_id=number, category_id=1, bbox=[10, 10, 50, 50], score=0.9) for number in range(1, 5)]
     (folder / 'boxes.json').write_text(json.dumps(boxes))
 
@@ -89,8 +93,9 @@ def train_once(folder: Path) -> None:
     shutil.rmtree(folder / 'trained')
 
 
-def _predict(*inputs: str, model: str = 'last.pth') -> Command:
-    return 'predict.py', ['tiny.py', model, *inputs, '--write_json', 'out', '--write_csv', 'out/people.csv']
+def _predict(*inputs: str, model: str = 'last.onnx') -> Command:
+    outputs = ['--write_json', 'out', '--write_csv', 'out/people.csv', '--write_coco_json', 'out/people.json']
+    return 'predict.py', ['tiny.py', model, *inputs, *outputs]
 
 
 def _train(*options: str, resume: bool = False) -> Command:
@@ -105,14 +110,31 @@ def _test(checkpoint: str = 'last.pth') -> Command:
 
 def annotations(folder: Path, chance: random.Random) -> Command:
     """COCO's annotation files: odd values anywhere, fields taken away, bytes changed."""
-    _mutate_json(folder / 'data/people.json', chance)
+    path = folder / 'data/people.json'
+    if chance.random() < 0.3:
+        _mistake_everywhere(path, chance)
+    else:
+        _mutate_json(path, chance)
     config = chance.choice(['tiny.py', 'bottom_up.py'])
     return chance.choice([('inspect_data.py', [config, '--no-images'])] * 4 + [_train(), _test()])
 
 
 def boxes(folder: Path, chance: random.Random) -> Command:
-    """Files of boxes for prediction."""
-    _mutate_json(folder / 'boxes.json', chance)
+    """Files of boxes for prediction: odd values, other categories, images in several folders of any system."""
+    path = folder / 'boxes.json'
+    if chance.random() < 0.5:
+        _mutate_json(path, chance)
+    else:
+        found = json.loads(path.read_text())
+        slash, category = chance.choice('/\\'), chance.choice([0, 1, 1, 2, None])
+        for entry in found:
+            entry['category_id'] = category
+            if chance.random() < 0.5:
+                image = chance.choice(
+                    ['1', '01', '1.jpg', 'images/1.jpg', 'other/1.jpg', '/1.jpg', './1.JPG', '..', '']
+                )
+                entry['file_name'] = image.replace('/', slash)
+        path.write_text(json.dumps(found))
     tool, arguments = _predict('data/images/1.jpg', 'data/images/2.jpg')
     return tool, [*arguments, '--boxes', 'boxes.json']
 
@@ -139,14 +161,67 @@ def images(folder: Path, chance: random.Random) -> Command:
     if chance.random() < 0.3:
         encoded = cv2.imencode(chance.choice(['.png', '.tiff', '.webp', '.bmp']), cv2.imread(str(path)))[1].tobytes()
         path.write_bytes(encoded)
-    _mutate_bytes(path, chance)
+    if chance.random() < 0.3:
+        tail = chance.choice([b'', (folder / 'walk.mp4').read_bytes(), (folder / 'data/images/1.jpg').read_bytes()])
+        path.write_bytes(path.read_bytes() + chance.randbytes(chance.choice([0, 1, 200_000])) + tail)
+    else:
+        _mutate_bytes(path, chance)
     return chance.choice([_predict('data/images'), _train()])
 
 
 def videos(folder: Path, chance: random.Random) -> Command:
-    """Video files."""
-    _mutate_bytes(folder / 'walk.mp4', chance)
-    return _predict('walk.mp4')
+    """Video files, also such as tell neither rate nor duration."""
+    name = chance.choice(['walk.mp4', 'camera.webm'])
+    _mutate_bytes(folder / name, chance)
+    tool, arguments = _predict(name)
+    more = chance.choice([[], ['--smoothing'], ['--frame_first', 2], ['--frame_first', 1, '--frame_step', 2]])
+    return tool, [*arguments, *more, '--write_video', chance.choice(['out/drawn.webm', 'out/drawn.mp4'])]
+
+
+def names(folder: Path, chance: random.Random) -> Command:
+    """Names that other programs take for something else, of inputs and of outputs."""
+    odd = [
+        '10:30', 'http:x', 'rtsp', '%03d', '[1]', '*', '?', '{a}', '~', 'a b', "a'b", 'a"b', 'a;b', 'a|b', '$HOME',
+        'a\\b', 'a\nb', '.a', 'ä', '\udcf6\udcdf', 'left_1', 'right_01', '0002', '9' * 99, 'a' * 200, 'x.csv', '1.jpg',
+        'x,y', '#', '%',
+    ]  # fmt: skip
+    inputs = folder / chance.choice(['in', *odd])
+    inputs.mkdir()
+    sources = {'.jpg': 'data/images/1.jpg', '.png': 'data/images/2.jpg', '.mp4': 'walk.mp4', '.webm': 'camera.webm'}
+    given = []
+    for name in chance.sample(odd, chance.choice([1, 1, 3])):
+        ending = chance.choice(list(sources))
+        given.append(shutil.copy(folder / sources[ending], inputs / f'{name}{ending}'))
+    given = [os.path.relpath(path, folder) for path in given]
+    if chance.random() < 0.3:
+        given = chance.choice(
+            [[inputs.name], [f'{inputs.name}/*'], ['rtsp://127.0.0.1:9/x'], ['HTTP://127.0.0.1:9/x.mp4']]
+        )
+    tool, arguments = _predict(*given)
+    place = f'out/{chance.choice(odd)}'
+    drawn = chance.choice([[], ['--out-dir', place], ['--write_images', place], ['--write_video', f'{place}.mp4']])
+    return tool, [*arguments, *drawn]
+
+
+def overwriting(folder: Path, chance: random.Random) -> Command:
+    """Outputs that are inputs, by any of their names."""
+    (folder / 'sub').mkdir()
+    (folder / 'sub/link').symlink_to('..')
+    shutil.copy(folder / 'data/images/1.jpg', folder / '1.jpg')
+    os.link(folder / 'walk.mp4', folder / 'hard.mp4')
+    (folder / 'soft.mp4').symlink_to('walk.mp4')
+    for name in ('1_rendered.png', 'walk_000000000002_rendered.png', 'walk_rendered.mp4'):
+        shutil.copy(folder / ('walk.mp4' if name.endswith('mp4') else '1.jpg'), folder / name)
+    names = ['walk.mp4', '1.jpg', '1_rendered.png', 'walk_000000000002_rendered.png', 'walk_rendered.mp4']
+    given = chance.sample(names, chance.choice([1, 2, 5]))
+    into = chance.choice(['', './', 'sub/../', 'sub/link/', f'{folder}/'])
+    # Only what is read may not be written over.
+    for name in {'1_rendered.png', 'walk_000000000002_rendered.png', 'walk_rendered.mp4'} - {*given}:
+        (folder / name).unlink()
+    over = chance.choice([*given, *(['hard.mp4', 'soft.mp4'] if 'walk.mp4' in given else [])])
+    option = chance.choice(['--write_video', '--write_csv', '--write_coco_json', '--out-dir', '--write_images'])
+    output = f'{into}{over}' if option.startswith('--write') and option != '--write_images' else into or '.'
+    return 'predict.py', ['tiny.py', 'last.onnx', *given, option, output]
 
 
 def checkpoints(folder: Path, chance: random.Random) -> Command:
@@ -160,7 +235,7 @@ def checkpoints(folder: Path, chance: random.Random) -> Command:
         odd = [*_ODD_VALUES, torch.zeros(0), torch.full((3, 3), float('nan')), _RunsCode(), np.float64(3)]
         place[key] = chance.choice(odd)
         torch.save(contents, path)
-    return chance.choice([_test(), _train(resume=True), _predict('data/images/1.jpg')])
+    return chance.choice([_test(), _train(resume=True), _predict('data/images/1.jpg', model='last.pth')])
 
 
 def networks(folder: Path, chance: random.Random) -> Command:
@@ -216,7 +291,9 @@ def settings(folder: Path, chance: random.Random) -> Command:
     return _train(f'{key}={chance.choice(_ODD_SETTINGS)}')
 
 
-_ALL = (annotations, boxes, matlab, images, videos, checkpoints, configs, settings, networks)
+_ALL = (
+    annotations, boxes, matlab, images, videos, names, overwriting, checkpoints, configs, settings, networks,
+)  # fmt: skip
 KINDS: dict[str, Callable[[Path, random.Random], Command]] = {kind.__name__: kind for kind in _ALL}
 
 
@@ -234,6 +311,24 @@ def _mutate_bytes(path: Path, chance: random.Random) -> None:
             case _:
                 data[place:] = data[place : chance.randrange(place, len(data) + 1)]
     path.write_bytes(data)
+
+
+def _mistake_everywhere(path: Path, chance: random.Random) -> None:
+    """What tools that write annotation files get wrong in all of them."""
+    contents = json.loads(path.read_text())
+    people = contents['annotations']
+    mistakes = (
+        dict(area=0), dict(area=1), dict(id=1), dict(num_keypoints=0), dict(segmentation=[[1, 2, 30, 40]]),
+        dict(keypoints=[0.25, 0.5, 2] * 17), dict(keypoints=[0] * 51), dict(bbox=[0.1, 0.1, 0.5, 0.5]), dict(iscrowd=1),
+    )  # fmt: skip
+    for mistake in chance.sample([*mistakes, 'twice'], chance.choice([1, 1, 3])):
+        if mistake == 'twice':
+            people += [person | dict(id=person['id'] + 100) for person in people]
+        else:
+            for person in people:
+                person.update(mistake)
+    mark = '\ufeff' if chance.random() < 0.2 else ''
+    path.write_text(mark + json.dumps(contents))
 
 
 def _mutate_json(path: Path, chance: random.Random) -> None:
