@@ -62,6 +62,7 @@ def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
     from classicpose.errors import report_errors
+    from classicpose.files import refuse_inputs
     from classicpose.inference.zoo import named_model
     from custom_modules.configuration.loading import load_config
     from custom_modules.deploy.export import OPSET, TOLERANCE, export
@@ -78,6 +79,7 @@ def main() -> None:
         else:
             config, checkpoint, *out = args.model_and_out
             out = Path(*out or [Path(checkpoint).with_suffix('.onnx')])
+        refuse_inputs([out], [config, checkpoint])
         cfg = load_config(config, args.cfg_options)
         if args.precision == 'float32':
             exported, measured = export(cfg, checkpoint, out, card), ''

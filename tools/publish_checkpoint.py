@@ -38,9 +38,10 @@ def publish(source: str, dest: Path) -> None:
     from mmengine.runner import CheckpointLoader
 
     from classicpose.errors import UserError, make_folder
-    from classicpose.files import write_whole
+    from classicpose.files import refuse_inputs, write_whole
     from custom_modules.engine.checkpoints import explained_loading
 
+    refuse_inputs([dest], [source])
     with explained_loading(source):
         checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
     if 'state_dict' not in checkpoint:

@@ -28,3 +28,6 @@ def test_what_is_published(tmp_path: Path) -> None:
         result = run_tool('publish_checkpoint.py', name, 'zoo/other.pth', cwd=tmp_path, status=2)
         assert message in only_error(result.stderr)
     assert [path.name for path in published.parent.iterdir()] == ['model.pth']
+
+    result = run_tool('publish_checkpoint.py', 'iter_7.pth', 'zoo/../iter_7.pth', cwd=tmp_path, status=2)
+    assert 'would be written over the input iter_7.pth' in only_error(result.stderr)
