@@ -17,7 +17,7 @@ from torch import nn
 
 from custom_modules.datasets import target_batch_collate
 from custom_modules.engine.cuda_graphs import record_for_training
-from custom_modules.engine.launch import set_precision
+from custom_modules.engine.mixed_precision import set_precision
 from custom_modules.engine.scalars import LazyMessageHub
 from custom_modules.models import DeepPoseAlexNet, DeepPoseCascade
 

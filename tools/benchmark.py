@@ -123,7 +123,7 @@ def main() -> None:
 def measure(args: argparse.Namespace) -> list[list[dict]]:
     from custom_modules.benchmark import baselines, runtime, speed, tracking
     from custom_modules.configuration.loading import load_config
-    from custom_modules.engine.launch import set_precision
+    from custom_modules.engine.mixed_precision import set_precision
 
     if args.command == 'targets':
         others = baselines.find(args.baseline, 'targets')

@@ -20,7 +20,7 @@ _LONGEST_MESSAGE = 400
 _PACKAGE = Path(__file__).resolve().parents[1]
 # Code that nobody looks for their own mistake in: libraries, and what calls the components here.
 _LIBRARIES = tuple({sysconfig.get_path(name) for name in ('stdlib', 'platstdlib', 'purelib', 'platlib')})
-_OURS = ('configuration', 'engine/launch.py', 'engine/runner.py', 'errors.py', '../tools')
+_OURS = ('configuration', 'engine/launch.py', 'engine/resuming.py', 'engine/runner.py', 'datasets/order.py', '../tools')
 _CALLERS = (*(os.path.normpath(_PACKAGE / name) for name in _OURS), '<')
 
 

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import logging
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from classicpose.networks.description import KEY, read_description
 
 from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
+from ..models.pose_estimators.deeppose import stacked_field
 from .export import Exported, export
 from .network import onnx_estimator
 
@@ -40,7 +41,7 @@ class Smaller:
 
     Attributes:
         exported: the file; its ``difference`` is that of the float32 network it was made of.
-        metric: the first that the config's evaluator gives, higher for a better network.
+        metric: the config's, see :func:`key_metric`, higher for a better network.
         before, after: its values on the config's test data, with PyTorch and with the file.
     """
 
@@ -95,7 +96,7 @@ def export_smaller(
 
 @torch.inference_mode()
 def evaluate(cfg: Config, model: nn.Module) -> tuple[str, float]:
-    """Name and value of the first metric of a model on the config's test data."""
+    """Name and value of the config's metric, see :func:`key_metric`, of a model on its test data."""
     with explained_config_errors(cfg):
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         evaluator = Evaluator(cfg.test_evaluator)
@@ -105,7 +106,15 @@ def evaluate(cfg: Config, model: nn.Module) -> tuple[str, float]:
         evaluator.process(data_batch=batch, data_samples=model.test_step(batch))
     with contextlib.redirect_stdout(None):  # pycocotools' tables
         metrics = evaluator.evaluate(len(dataset))
-    return next((name, float(value)) for name, value in metrics.items())
+    name = key_metric(cfg, metrics)
+    return name, float(metrics[name])
+
+
+def key_metric(cfg: Config, metrics: Mapping[str, float]) -> str:
+    """Name of the metric by which a config's training knows its best checkpoint; of the first where it has none."""
+    best = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
+    wanted = [best] if isinstance(best, str) else best or []
+    return next((name for name in wanted if name in metrics), next(iter(metrics)))
 
 
 def _halve(source: Path, target: Path) -> None:
@@ -128,12 +137,13 @@ def _halve(source: Path, target: Path) -> None:
 
 def _quantise(cfg: Config, source: Path, target: Path) -> None:
     """Static quantisation: 8 bits, weights by channel, between QuantizeLinear and DequantizeLinear."""
+    import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            self._inputs = _calibration_inputs(cfg)
+            self._inputs = _calibration_inputs(cfg, [value.name for value in onnx.load(source).graph.input])
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._inputs, None)
@@ -164,8 +174,8 @@ def _only_errors_logged() -> Iterator[None]:
         root.setLevel(level)
 
 
-def _calibration_inputs(cfg: Config) -> Iterator[dict[str, np.ndarray]]:
-    """The network's inputs for images of the training data, prepared as in testing."""
+def _calibration_inputs(cfg: Config, names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+    """What the network takes under these names for images of the training data, prepared as in testing."""
     train = cfg.train_dataloader.dataset
     train = train.get('datasets', [train])[0]
     chosen = {name: train[name] for name in ('ann_file', 'data_prefix', 'data_root', 'split') if name in train}
@@ -175,7 +185,10 @@ def _calibration_inputs(cfg: Config) -> Iterator[dict[str, np.ndarray]]:
         preprocess = MODELS.build(cfg.model.data_preprocessor)
     for index in np.linspace(0, len(dataset) - 1, min(_CALIBRATION_IMAGES, len(dataset))).astype(int):
         batch = preprocess(pseudo_collate([dataset[int(index)]]))
-        yield dict(inputs=batch['inputs'].numpy())
+        inputs = dict(inputs=batch['inputs'])
+        if 'boxes' in names:
+            inputs['boxes'] = stacked_field(batch['data_samples'], 'bboxes', batch['inputs'])
+        yield {name: inputs[name].numpy() for name in names}
 
 
 def _describe_again(source: Path, target: Path, precision: str) -> None:

@@ -1,11 +1,7 @@
 from .averaging import GroupedEMA
 from .hooks import ModelGraphHook, PredictionCheckHook, PredictionImageHook
-from .optim import (
-    BFloat16OptimWrapper,
-    GroupedOptimWrapperConstructor,
-    GuardedOptimWrapper,
-    OpenPoseOptimWrapperConstructor,
-)
+from .mixed_precision import BFloat16OptimWrapper
+from .optim import GroupedOptimWrapperConstructor, GuardedOptimWrapper, OpenPoseOptimWrapperConstructor
 from .stages import NextStageHook
 
 __all__ = [

@@ -1,23 +1,18 @@
-"""Optimizers: OpenPose's learning rates, batches that are not finite, mixed precision without a GPU."""
+"""Optimizers: OpenPose's learning rates, groups of parameters, batches that are not finite."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from mmengine.logging import MessageHub, print_log
 from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
-from mmengine.runner.amp import autocast
-from mmpose.models.heads.base_head import BaseHead
 from mmpose.registry import OPTIM_WRAPPER_CONSTRUCTORS
 from torch import nn
 
 from classicpose.errors import UserError
 
-from .wrapping import unwrapped
 
 # The second and later members of a head's list of stages.
 _LATER_STAGE = re.compile(r'\.stages\.[1-9]')
@@ -146,43 +141,3 @@ class _OnItsWay:
         """The number, once it is here; what the GPU was told to do later is not waited for."""
         self._copied.synchronize()
         return self._copy.item()
-
-
-@OPTIM_WRAPPERS.register_module()
-class BFloat16OptimWrapper(GuardedOptimWrapper):
-    """Runs the forward pass in bfloat16, on GPUs and on CPUs, whose only half precision it is.
-
-    MMEngine's AmpOptimWrapper refuses to be built without a GPU. bfloat16 has the range of float32, so no
-    loss is scaled.
-    """
-
-    @contextmanager
-    def optim_context(self, model: nn.Module) -> Iterator[None]:
-        """Autocast around the forward pass."""
-        with super().optim_context(model), autocast(dtype=torch.bfloat16), _float32_outputs(model):
-            yield
-
-
-@contextmanager
-def _float32_outputs(model: nn.Module) -> Iterator[None]:
-    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor or a tuple of them.
-
-    Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
-    """
-    head = getattr(unwrapped(model), 'head', None)
-    if not isinstance(head, BaseHead):
-        yield
-        return
-    forward = head.forward
-
-    def float32_forward(*args: object) -> object:
-        outputs = forward(*args)
-        if isinstance(outputs, tuple):
-            return tuple(output.float() for output in outputs)
-        return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
-
-    head.forward = float32_forward
-    try:
-        yield
-    finally:
-        del head.forward

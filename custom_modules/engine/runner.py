@@ -18,9 +18,11 @@ from classicpose.files import write_whole
 
 from ..configuration.failures import describe
 from ..configuration.keys import KeyPath
+from ..datasets.order import repeatable
 from .checkpoints import DataOnlyHook, explained_loading
 from .cuda_graphs import record_for_training
 from .hooks.interrupt import InterruptHook
+from .hooks.position import PositionHook
 from .scalars import LazyMessageHub
 
 # DataLoader refuses these without worker processes.
@@ -47,22 +49,29 @@ class PoseRunner(Runner):
         self.worked.add(fn_name)
 
     def register_hooks(self, *args, **kwargs) -> None:
-        """As Runner's, with a hook that keeps checkpoints loadable."""
+        """As Runner's, with hooks that keep checkpoints loadable, and let a training go on from them."""
         super().register_hooks(*args, **kwargs)
-        self.register_hook(DataOnlyHook())
-        self.register_hook(InterruptHook())
+        for hook in (DataOnlyHook(), InterruptHook(), PositionHook()):
+            self.register_hook(hook)
 
     def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
         """As Runner's, but a store that does not wait for a GPU at every step."""
         return LazyMessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
 
-    def build_dataloader(self, dataloader: DataLoader | dict, *args, **kwargs) -> DataLoader:
-        """As Runner's, also without worker processes, and a transform that fails says which it is."""
-        loader = build_loader(dataloader, *args, **kwargs)
+    def build_dataloader(
+        self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False
+    ) -> DataLoader:
+        """As Runner's, also without worker processes, and a transform that fails says which it is.
+
+        Training draws its samples and their augmentation from the seed, see :mod:`custom_modules.datasets.order`.
+        """
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
+        trains = name == 'train_dataloader' and isinstance(dataloader, dict)
+        loader = build_loader(repeatable(dataloader, seed) if trains else dataloader, seed, diff_rank_seed)
         if name:
-            for path, dataset in _leaves(loader.dataset, (name, 'dataset')):
+            dataset = loader.dataset.dataset if trains else loader.dataset
+            for path, dataset in _leaves(dataset, (name, 'dataset')):
                 if isinstance(getattr(dataset, 'pipeline', None), Compose):
                     dataset.pipeline = ExplainedPipeline(dataset.pipeline, self.cfg, (*path, 'pipeline'))
         return loader

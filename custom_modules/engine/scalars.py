@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 
 import torch
@@ -45,10 +46,15 @@ class LazyMessageHub(MessageHub):
 
     def _read(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        values = [value.double() for entries in waiting.values() for value, _, _ in entries]
+        values = [value for entries in waiting.values() for value, _, _ in entries]
         if not values:
             return
-        numbers = iter(torch.stack([value.to(values[0].device, non_blocking=True) for value in values]).tolist())
+        # As exact as the most exact of them, which their device has: Apple's GPUs have no float64.
+        together = dict(
+            device=values[0].device,
+            dtype=functools.reduce(torch.promote_types, (value.dtype for value in values), torch.float32),
+        )
+        numbers = iter(torch.stack([value.to(**together, non_blocking=True) for value in values]).tolist())
         for key, entries in waiting.items():
             for _, count, resumed in entries:
                 super().update_scalar(key, next(numbers), count, resumed)

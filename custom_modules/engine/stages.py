@@ -15,9 +15,12 @@ from mmengine.registry import HOOKS
 from mmengine.runner import Runner
 from mmpose.structures import PoseDataSample
 
+from classicpose.files import write_whole
 from classicpose.skeletons import Skeleton
 
 from ..models.pose_estimators.deeppose import stacked_field
+from .processes import agreed
+from .resuming import seed_in, set_seed
 from .wrapping import unwrapped
 
 _FINISHED = 'finished'
@@ -51,8 +54,8 @@ class NextStageHook(Hook):
                 boxes = stacked_field(data['data_samples'], 'bboxes', data['inputs'])
                 predicted.append(model.locate(data['inputs'], boxes, stages=len(model.stages) - 1)[-1])
                 samples += data['data_samples']
-        predicted = torch.cat(predicted)
-        model.measure_errors(predicted, *_truth(samples, predicted))
+        predicted, *truth = _of_all_processes(torch.cat(predicted), samples)
+        model.measure_errors(predicted, *truth)
         spread = model.error_covariance.diagonal(dim1=1, dim2=2).mean(dim=1).sqrt()
         _log(runner, 'Errors of the stages before, standard deviation in torso diameters', model.skeleton, spread)
 
@@ -77,16 +80,18 @@ class NextStageHook(Hook):
         model = unwrapped(runner.model)
         if not self._training or len(model.stages) < 2:
             return
-        samples = [sample for part in all_gather_object(self._samples) for sample in part]
-        stages = np.concatenate([sample.pred_instances.stage_keypoints for sample in samples])
-        *_, previous, found = torch.as_tensor(stages).to(model.trust).unbind(dim=1)
-        model.fit_trust(previous, found, *_truth(samples, found))
+        stages = np.concatenate([sample.pred_instances.stage_keypoints for sample in self._samples])
+        stages, *truth = _of_all_processes(torch.as_tensor(stages).to(model.trust), self._samples)
+        *_, previous, found = stages.unbind(dim=1)
+        model.fit_trust(previous, found, *truth)
         _log(runner, 'Trust in the last stage', model.skeleton, model.trust[-1])
 
 
-def _truth(samples: Sequence[PoseDataSample], like: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Keypoints (N, K, 2) and which of them are labelled (N, K)."""
-    return stacked_field(samples, 'keypoints', like), stacked_field(samples, 'keypoints_visible', like)
+def _of_all_processes(located: torch.Tensor, samples: Sequence[PoseDataSample]) -> list[torch.Tensor]:
+    """Where people (N, ...) are located, their keypoints (N, K, 2), and which of these are labelled (N, K)."""
+    own = [located, *(stacked_field(samples, name, located) for name in ('keypoints', 'keypoints_visible'))]
+    parts = zip(*all_gather_object([values.cpu() for values in own]), strict=True)
+    return [torch.cat(values).to(located.device) for values in parts]
 
 
 def _log(runner: Runner, what: str, skeleton: Skeleton, values: torch.Tensor) -> None:
@@ -97,7 +102,8 @@ def _log(runner: Runner, what: str, skeleton: Skeleton, values: torch.Tensor) ->
 def stage_configs(cfg: Config, resume: bool) -> Iterator[Config]:
     """The config of every stage that is still to be trained, when its turn comes.
 
-    ``cfg.train_stages`` lists, for each stage, the settings that differ from the rest of the config.
+    ``cfg.train_stages`` lists, for each stage, the settings that differ from the rest of the config. All stages have
+    the seed of the first.
 
     Args:
         cfg: with ``work_dir``; stage s works in its folder ``stage_s``.
@@ -105,8 +111,7 @@ def stage_configs(cfg: Config, resume: bool) -> Iterator[Config]:
     """
     best = cfg.get('load_from')
     if not resume:
-        for finished in Path(cfg.work_dir).glob(f'stage_*/{_FINISHED}'):
-            finished.unlink()
+        agreed(lambda: [path.unlink() for path in Path(cfg.work_dir).glob(f'stage_*/{_FINISHED}')])
     for number, settings in enumerate(cfg.train_stages, start=1):
         stage = copy.deepcopy(cfg)
         stage.train_stages = None
@@ -115,13 +120,15 @@ def stage_configs(cfg: Config, resume: bool) -> Iterator[Config]:
         stage.load_from = best
         stage.merge_from_dict(dict(settings))
         finished = Path(stage.work_dir, _FINISHED)
-        if not finished.is_file():
+        if not agreed(finished.is_file):
+            if number > 1:
+                set_seed(stage, seed_in(best))
             yield stage
-            finished.write_text(best_checkpoint(stage.work_dir))
-        best = finished.read_text()
+            agreed(lambda: write_whole(finished, lambda path: path.write_text(best_checkpoint(finished.parent))))
+        best = agreed(finished.read_text)
 
 
-def best_checkpoint(work_dir: str) -> str:
+def best_checkpoint(work_dir: Path) -> str:
     """The best checkpoint of a finished run, or its last where no validation told which is best."""
-    best = sorted(Path(work_dir).glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
-    return str(best[-1]) if best else Path(work_dir, 'last_checkpoint').read_text().strip()
+    best = sorted(work_dir.glob('best_*.pth'), key=lambda path: path.stat().st_mtime)
+    return str(best[-1]) if best else (work_dir / 'last_checkpoint').read_text().strip()

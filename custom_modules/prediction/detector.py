@@ -10,6 +10,8 @@ import torch
 from classicpose.errors import UserError
 from classicpose.inference.frames import Frame
 
+from .model import pick_device
+
 _PERSON = 1  # of COCO's categories
 
 
@@ -20,9 +22,10 @@ class PersonDetector:
         name: of the model in ``torchvision.models.detection``.
         weights: its state dict's file; without it torchvision downloads it.
         threshold: lowest score of a person.
+        device: by default a GPU where there is one.
 
     Raises:
-        UserError: for an unknown name, weights that cannot be had, or weights of another model.
+        UserError: for an unknown name, weights that cannot be had, weights of another model, or a device that cannot be used.
     """
 
     def __init__(
@@ -30,20 +33,20 @@ class PersonDetector:
         name: str = 'fasterrcnn_mobilenet_v3_large_fpn',
         weights: str | Path | None = None,
         threshold: float = 0.5,
-        device: str | torch.device = 'cpu',
+        device: str | torch.device | None = None,
     ) -> None:
         from torchvision.models import detection, get_model, list_models
 
         if name not in list_models(detection):
             raise UserError(f'torchvision has no detector {name!r}; give one of {", ".join(list_models(detection))}')
+        self.device = pick_device(device)
         state = _downloaded(name) if weights is None else _read_weights(weights)
-        self._network = get_model(name, weights=None, weights_backbone=None).to(device).eval()
+        self._network = get_model(name, weights=None, weights_backbone=None).to(self.device).eval()
         try:
             self._network.load_state_dict(state)
         except (RuntimeError, AttributeError, TypeError) as error:
             raise UserError(f"{weights} are not the weights of torchvision's {name}") from error
         self.threshold = threshold
-        self.device = device
 
     def __call__(self, frame: Frame) -> np.ndarray:
         """(N, 5) x1, y1, x2, y2, score, best first."""

@@ -45,8 +45,9 @@ def pick_device(given: str | torch.device | None) -> torch.device:
     Raises:
         UserError: when it cannot be used.
     """
+    given = given or ('cuda' if torch.cuda.is_available() else 'cpu')
     try:
-        device = torch.device(given or ('cuda' if torch.cuda.is_available() else 'cpu'))
+        device = torch.device(given)
         torch.empty(0, device=device)
     except (AssertionError, RuntimeError) as error:  # the first from builds without CUDA
         reason = str(error).splitlines()[0]

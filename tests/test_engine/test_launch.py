@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +11,22 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from torch import nn
 
 from classicpose.errors import UserError
-from custom_modules.engine import launch
+from custom_modules.engine import outputs
 from custom_modules.engine.hooks.images import PredictionImageHook
-from custom_modules.engine.optim import BFloat16OptimWrapper
+from custom_modules.engine.mixed_precision import BFloat16OptimWrapper, set_precision
+from custom_modules.engine.resuming import keep_a_complete_checkpoint
 
 
 def optim_config(**settings) -> Config:
     return Config(dict(optim_wrapper=dict(optimizer=dict(type='SGD', lr=0.1), **settings)))
+
+
+def pretend_gpu(monkeypatch: pytest.MonkeyPatch, major: int) -> None:
+    """What CUDA tells of a GPU: a T4 or V100 has the capability 7.x, and makes bfloat16 tensors, which it emulates."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'current_device', lambda: 0)
+    monkeypatch.setattr(torch.cuda, 'get_device_properties', lambda _: SimpleNamespace(major=major))
+    monkeypatch.setattr(torch.cuda, '_check_bf16_tensor_supported', lambda _: True)
 
 
 @pytest.mark.parametrize('has_gpu', [False, True])
@@ -32,10 +42,10 @@ def optim_config(**settings) -> Config:
 )
 @pytest.mark.parametrize('has_bfloat16', [False, True])
 def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, has_bfloat16, monkeypatch):
+    pretend_gpu(monkeypatch, major=8 if has_bfloat16 else 7)
     monkeypatch.setattr(torch.cuda, 'is_available', lambda: has_gpu)
-    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: has_bfloat16)
     cfg = optim_config(**given)
-    launch.set_precision(cfg, amp)
+    set_precision(cfg, amp)
     wrapper = cfg.optim_wrapper
     if not mixed:
         assert 'type' not in wrapper
@@ -49,15 +59,14 @@ def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, has_bfloat
 
 
 def test_a_gpu_without_bfloat16_says_so(monkeypatch):
-    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
-    monkeypatch.setattr(torch.cuda, 'is_bf16_supported', lambda: False)
+    pretend_gpu(monkeypatch, major=7)
     with pytest.raises(UserError, match='this GPU has no bfloat16'):
-        launch.set_precision(optim_config(type=AmpOptimWrapper, dtype='bfloat16'), amp=False)
+        set_precision(optim_config(type=AmpOptimWrapper, dtype='bfloat16'), amp=False)
 
 
 def test_amp_refuses_other_wrappers():
     with pytest.raises(UserError, match='optim_wrapper.type is ApexOptimWrapper: leave out --amp'):
-        launch.set_precision(optim_config(type='ApexOptimWrapper'), amp=True)
+        set_precision(optim_config(type='ApexOptimWrapper'), amp=True)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason='its model is on the CPU')
@@ -75,7 +84,7 @@ def test_bfloat16_trains():
 
 def test_one_kept_checkpoint_becomes_two():
     cfg = Config(dict(default_hooks=dict(checkpoint=dict(type='CheckpointHook', max_keep_ckpts=1))))
-    launch.keep_a_complete_checkpoint(cfg)
+    keep_a_complete_checkpoint(cfg)
     assert cfg.default_hooks.checkpoint.max_keep_ckpts == 2
 
 
@@ -86,7 +95,7 @@ def test_images_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     hooks = [*listed, dict(type='EMAHook')]
     cfg = Config(dict(model=dict(test_cfg=dict(flip_test=True)), custom_hooks=hooks))
-    launch.add_images(cfg, 'images', maps=True)
+    outputs.add_images(cfg, 'images', maps=True)
     (hook,) = [hook for hook in cfg.custom_hooks if hook.type in (PredictionImageHook, 'PredictionImageHook')]
     assert len(cfg.custom_hooks) == 2
     assert hook.out_dir == str(tmp_path / 'images')
@@ -98,7 +107,7 @@ def test_images_use_the_hook_of_the_config(listed, tmp_path, monkeypatch):
 @pytest.mark.parametrize('given', [dict(type='A'), [dict(type='A'), dict(type='B')]])
 def test_dump_joins_the_metrics_of_the_config(given, tmp_path):
     cfg = Config(dict(test_evaluator=given))
-    launch.add_dump(cfg, tmp_path / 'new' / 'all.pkl')
+    outputs.add_dump(cfg, tmp_path / 'new' / 'all.pkl')
     kept = given if isinstance(given, list) else [given]
     assert cfg.test_evaluator[:-1] == kept
     assert cfg.test_evaluator[-1]['out_file_path'] == str(tmp_path / 'new' / 'all.pkl')
@@ -107,7 +116,7 @@ def test_dump_joins_the_metrics_of_the_config(given, tmp_path):
 
 def test_metrics_are_valid_json(tmp_path):
     metrics = {'AP': np.float32(0.5), 'AR': float('nan'), 'curve': torch.tensor([0.25, 1.0])}
-    launch.write_metrics(metrics, tmp_path / 'metrics.json')
+    outputs.write_metrics(metrics, tmp_path / 'metrics.json')
     written = json.loads((tmp_path / 'metrics.json').read_text())
     assert written == {'AP': 0.5, 'AR': None, 'curve': [0.25, 1.0]}
     assert len(list(tmp_path.iterdir())) == 1

@@ -12,7 +12,7 @@ from torch import nn
 
 from classicpose.errors import UserError
 from custom_modules.engine import GroupedOptimWrapperConstructor, GuardedOptimWrapper
-from custom_modules.engine.optim import BFloat16OptimWrapper
+from custom_modules.engine.mixed_precision import BFloat16OptimWrapper
 from custom_modules.engine.scalars import LazyMessageHub
 
 DEVICES = ['cpu', pytest.param('cuda', marks=pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU'))]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from mmengine.logging import MessageHub
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from custom_modules.engine.scalars import LazyMessageHub
 
@@ -44,6 +47,25 @@ def test_a_tensor_is_not_read_before_somebody_asks(
     assert not reads
     assert list(hubs[0].log_scalars['loss'].data[0]) == [1, 2, 3]
     assert len(reads) == 1
+
+
+class WithoutFloat64(TorchDispatchMode):
+    """A device like Apple's GPUs."""
+
+    def __torch_dispatch__(self, func: Callable, types: object, args: tuple = (), kwargs: dict | None = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor) and result.dtype is torch.float64:
+            raise TypeError("this device doesn't support float64")
+        return result
+
+
+def test_a_device_without_float64(hubs: tuple[LazyMessageHub, MessageHub]) -> None:
+    with WithoutFloat64():
+        for kind in (torch.float32, torch.bfloat16, torch.float16, torch.int64):
+            hubs[0].update_scalar('loss', torch.tensor(3, dtype=kind))
+        assert list(hubs[0].log_scalars['loss'].data[0]) == [3] * 4
+    hubs[0].update_scalar('loss', torch.tensor(0.1, dtype=torch.float64))
+    assert hubs[0].get_scalar('loss').current() == 0.1
 
 
 def test_mmengine_finds_it() -> None:

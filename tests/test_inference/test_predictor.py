@@ -295,6 +295,14 @@ def test_detector_of_people(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         PersonDetector('yolo')
 
 
+@pytest.mark.skipif(torch.cuda.is_available(), reason='there is a GPU')
+def test_detector_goes_where_a_gpu_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the network of a pose does; where it only seems to be one, both say so."""
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    with pytest.raises(UserError, match="device cuda cannot be used .*; give 'cpu'"):
+        PersonDetector(DETECTOR)
+
+
 def test_detector_without_a_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_network(*args: object, **kwargs: object) -> None:
         raise urllib.error.URLError('no route')
