@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.config import config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -73,7 +74,7 @@ class _Recorder(Hook):
 
 
 def train(
-    config: Path, work_dir: Path, *, options: Sequence[str], resume: bool = False, processes: int = 1,
+    path: Path, work_dir: Path, *, options: Sequence[str], resume: bool = False, processes: int = 1,
     stop: Stop | None = None, drawn: int = 0,
 ) -> list[int]:  # fmt: skip
     """Train as tools/train.py does. The exit statuses of the processes, minus the signal that ended one.
@@ -98,7 +99,7 @@ def train(
         _watch(_Recorder(work_dir, stop, last=rank == processes - 1), work_dir / _IMAGES)
         with report_errors():
             launch.train(
-                config,
+                path,
                 work_dir=work_dir,
                 resume=launch.RESUME_LATEST if resume else None,
                 options=options,
@@ -145,6 +146,7 @@ def _watch(recorder: Hook, log: Path) -> None:
         return read(path)
 
     PoseRunner.register_hooks, loading.read_image = register_hooks, read_image
+    config.FormatCode = lambda text, **_: (text, True)  # of configs in checkpoints: longer than such a training
 
 
 def _in_copies(run: Callable[[int], None], processes: int, output: Path) -> list[int]:
