@@ -128,6 +128,14 @@ def local_rank() -> int:
     return 0
 
 
+def local_processes() -> int:
+    """How many processes of this run are on this machine, as their launcher says, else 1."""
+    for variable in ('LOCAL_WORLD_SIZE', 'SLURM_NTASKS_PER_NODE', 'OMPI_COMM_WORLD_LOCAL_SIZE'):
+        if variable in os.environ:
+            return int(os.environ[variable])
+    return 1
+
+
 def _disk_is_full(error: BaseException | None) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 

@@ -7,6 +7,7 @@ import logging
 import mmap
 import multiprocessing
 import os
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
@@ -15,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from mmengine.logging import print_log
 
-from classicpose.errors import UserError
+from classicpose.errors import UserError, local_processes
 from classicpose.images import read_image
 
 _GIB = 2**30
@@ -37,15 +38,22 @@ class ImageCache:
         gib: the most memory that it takes, in GiB (2**30 bytes).
 
     Raises:
-        UserError: where processes cannot be forked, or when this machine or container has less memory than that.
+        UserError: where processes cannot be forked, or when this machine or container has less memory than all caches
+            of all of a run's processes on it.
     """
+
+    _others: weakref.WeakSet[ImageCache] = weakref.WeakSet()
 
     def __init__(self, gib: float) -> None:
         if not hasattr(os, 'fork'):
             raise UserError('an image cache needs processes that are forked, which this system does not do: cache=0')
-        available = _memory() / _GIB
-        if gib > available:
-            raise UserError(f'an image cache of {gib:g} GiB, but there are {available:.1f} GiB of memory: make it less')
+        caches, processes = [*(cache.gib for cache in self._others), gib], local_processes()
+        wanted, available = processes * sum(caches), _memory() / _GIB
+        if wanted > available:
+            others = f', with {processes * len(caches) - 1} others {wanted:g} GiB' if wanted > gib else ''
+            raise UserError(
+                f'an image cache of {gib:g} GiB{others}, but there are {available:.1f} GiB of memory: make it less'
+            )
         size = int(gib * _GIB)
         slots = size // _BYTES_A_SLOT + 1
         try:
@@ -56,6 +64,8 @@ class ImageCache:
         except OSError as error:
             raise UserError(f'an image cache of {gib:g} GiB: {error.strerror}; make it less') from error
         self._lock = multiprocessing.Lock()
+        self.gib = gib
+        self._others.add(self)
 
     def read(self, path: str) -> np.ndarray:
         """The image in a file, see :func:`~classicpose.images.read_image`, for the caller to change."""

@@ -155,6 +155,23 @@ def test_a_cache_larger_than_the_memory_is_refused(tmp_path: Path, monkeypatch: 
     LoadIntactImage(cache=0.5)
 
 
+def test_caches_of_other_pipelines_and_processes_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache is of one dataset's pipeline in one process: together they must fit."""
+    monkeypatch.setattr(image_cache, '_LIMITS_OF_A_CONTAINER', (str(tmp_path / 'memory.max'),))
+    (tmp_path / 'memory.max').write_text(str(2**20))
+    first = LoadIntactImage(cache=0.4 * _MIB)
+    second = LoadIntactImage(cache=0.4 * _MIB)
+    with pytest.raises(UserError, match=r'of 0\.00039\d* GiB, with 2 others 0\.00117\d* GiB, but there are 0\.0 GiB'):
+        LoadIntactImage(cache=0.4 * _MIB)
+    del second
+    LoadIntactImage(cache=0.4 * _MIB)
+    monkeypatch.setenv('LOCAL_WORLD_SIZE', '2')
+    with pytest.raises(UserError, match='with 3 others'):
+        LoadIntactImage(cache=0.4 * _MIB)
+    del first
+    LoadIntactImage(cache=0.4 * _MIB)
+
+
 def test_a_cache_cannot_be_sent_to_other_processes() -> None:
     load = LoadIntactImage(cache=_MIB)
     with pytest.raises(UserError, match="mp_start_method='fork'"):

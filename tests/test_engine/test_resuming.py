@@ -11,31 +11,17 @@ from pathlib import Path
 
 import pytest
 import runs
-import torch
 from mmengine.dataset import pseudo_collate
 from mmpose.registry import DATASETS, MODELS
+import tiny_cascade
+import torch
 from runs import Stop
-from shipped_configs import REPOSITORY
 
 from custom_modules.configuration.loading import load_config
 from custom_modules.engine.checkpoints import load_weights
 from custom_modules.models.pose_estimators.deeppose import stacked_field
 
 PEOPLE = 8
-# In place of EfficientNet-Lite0, which takes as long as everything else together.
-TINY = """
-from mmengine.config import read_base
-from mmpose.models import ResNet
-
-with read_base():
-    from .configs.demo.deeppose_generated import *
-
-for stage in model.stages:
-    tiny = dict(type=ResNet, depth=18, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
-    stage.backbone = dict(tiny, base_channels=4, stem_channels=4)
-    stage.head.update(in_channels=16)
-del stage, tiny
-"""
 SMALL = (
     'train_dataloader.batch_size=2', f'train_dataloader.dataset.indices={PEOPLE}', 'val_dataloader.num_workers=0',
     'val_dataloader.dataset.indices=4', 'default_hooks.checkpoint.interval=1',
@@ -77,8 +63,7 @@ PROCESSES = pytest.mark.parametrize('processes', [1, 2])
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where all configs are."""
     folder = tmp_path_factory.mktemp('resuming')
-    (folder / 'configs').symlink_to(REPOSITORY / 'configs')
-    (folder / 'tiny.py').write_text(TINY)
+    tiny_cascade.write(folder)
     return folder
 
 

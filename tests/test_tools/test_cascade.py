@@ -6,35 +6,26 @@ import json
 from pathlib import Path
 
 import pytest
+import tiny_cascade
 from command_lines import only_error, run_tool
-from shipped_configs import REPOSITORY
 
-CONFIG = """
-from mmengine.config import read_base
-
-with read_base():
-    from .configs.demo.deeppose_generated import *
-
-for loader in (train_dataloader, val_dataloader, test_dataloader):
-    loader.update(batch_size=16, num_workers=0, persistent_workers=False)
-del loader
-train_stages = [{'train_cfg.max_epochs': 1, 'train_cfg.val_interval': 1, 'param_scheduler.total_steps': 1}] * 3
-default_hooks.checkpoint.update(interval=1)
-"""
+OPTIONS = (
+    '--cfg-options', 'train_cfg.max_epochs=1', 'train_cfg.val_interval=1', 'param_scheduler.total_steps=1',
+    'default_hooks.checkpoint.interval=1',
+)  # fmt: skip
 
 
 @pytest.fixture(scope='module')
 def cascade(tmp_path_factory: pytest.TempPathFactory, generated_flic: Path) -> Path:
     """A folder with a config of three stages of one epoch."""
     folder = tmp_path_factory.mktemp('cascade')
-    (folder / 'configs').symlink_to(REPOSITORY / 'configs')
-    (folder / 'tiny.py').write_text(CONFIG)
+    tiny_cascade.write(folder)
     (folder / 'data').symlink_to(generated_flic)
     return folder
 
 
 def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None:
-    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', cwd=cascade)
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', *OPTIONS, cwd=cascade)
     assert (result.stdout + result.stderr).count('Errors of the stages before') == 2
     finished = [cascade / f'work/stage_{number}/finished' for number in (1, 2, 3)]
     checkpoints = [Path(path.read_text()) for path in finished]
@@ -43,7 +34,7 @@ def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None
 
     # As if it had been killed in its third stage, after that had begun.
     finished[2].unlink()
-    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', '--resume', cwd=cascade)
+    result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', '--resume', *OPTIONS, cwd=cascade)
     assert finished[2].is_file()
     assert [(cascade / path).stat().st_mtime_ns for path in checkpoints[:2]] == written[:2]
     assert 'Errors of the stages before' not in result.stdout + result.stderr  # the checkpoint knew them
