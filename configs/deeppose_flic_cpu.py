@@ -68,7 +68,7 @@ param_scheduler = [
     dict(type=LinearLR, start_factor=0.04, begin=0, end=1, by_epoch=True, convert_to_iter_based=True),
     dict(type=CosineAnnealingLR, begin=1, end=40, T_max=39, by_epoch=True, convert_to_iter_based=True),
 ]
-train_dataloader.dataset.update(pipeline=[pipeline[0], dict(type=YOLOXHSVRandomAug), *pipeline[1:]])
+train_dataloader.dataset.update(pipeline=[load, dict(type=YOLOXHSVRandomAug), pack])
 train_cfg.update(max_epochs=40, val_interval=8)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 train_dataloader.update(batch_size=32)

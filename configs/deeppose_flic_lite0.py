@@ -54,7 +54,7 @@ optim_wrapper = dict(
 param_scheduler = dict(
     type=OneCycleLR, eta_max=1e-3, total_steps=30, pct_start=0.2, by_epoch=True, convert_to_iter_based=True
 )
-train_dataloader.dataset.update(pipeline=[pipeline[0], dict(type=YOLOXHSVRandomAug), *pipeline[1:]])
+train_dataloader.dataset.update(pipeline=[load, dict(type=YOLOXHSVRandomAug), pack])
 train_cfg.update(max_epochs=30, val_interval=5)
 default_hooks.update(checkpoint=dict(interval=1, save_best='pdj/auc'))
 # Ten crops a person.

@@ -9,9 +9,10 @@ with read_base():
     from .deeppose_flic_lite0 import *
 
 data_root = data_root.removesuffix('flic/') + 'lspet/'
+lspet = dict(type=LspDataset, data_root=data_root, pipeline=[load, pack])
 for loader, split in ((train_dataloader, 'train'), (val_dataloader, 'val'), (test_dataloader, 'val')):
-    loader.update(dataset=dict(loader.dataset, type=LspDataset, data_root=data_root, split=split, pipeline=pipeline))
-del loader, split
+    loader.update(dataset=dict(loader.dataset, **lspet, split=split))
+del lspet, loader, split
 
 model.update(skeleton=LSP14, test_cfg=dict(flip_test=True))
 # Crops as wide as the errors of the stage before ask for: their deviation is half a torso, more at wrists and ankles.

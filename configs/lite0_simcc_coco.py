@@ -30,9 +30,10 @@ model = dict(
     ),
     test_cfg=dict(flip_test=True),
 )
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+affine.update(input_size=codec['input_size'])
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, box, flip, move, affine, targets, pack])
+val_dataloader.dataset.update(pipeline=[load, box, affine, pack_test])
 test_dataloader = val_dataloader
 train_dataloader.update(batch_size=32)
 optim_wrapper.update(optimizer=dict(type=AdamW, lr=1e-3, weight_decay=1e-2, fused=True), clip_grad=dict(max_norm=1.0))

@@ -11,7 +11,8 @@ with read_base():
 model.backbone.update(prelu=True)
 model.head = dict(type=OpenPose2019Head, in_channels=128, paf_stages=4, heatmap_stages=2, decoder=codec)
 
-train_dataloader.dataset.pipeline[1].update(scale=(1 / 3, 1.5), rotation=45.0)
+crop.update(scale=(1 / 3, 1.5), rotation=45.0)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])
 optim_wrapper.optimizer = dict(type=Adam, lr=5e-5, weight_decay=5e-4)
 param_scheduler.update(step_size=200000, gamma=0.5)
 train_cfg.update(max_iters=800000)

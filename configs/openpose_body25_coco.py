@@ -13,7 +13,8 @@ model.head.update(decoder=codec)
 train_dataloader.dataset.update(
     ann_file='annotations/coco_wholebody_train_v1.0.json', skeleton=BODY25, annotated=COCO23
 )
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])
 val_dataloader.dataset.update(ann_file='annotations/coco_wholebody_val_v1.0.json', skeleton=BODY25, annotated=COCO23)
 test_dataloader = val_dataloader
 val_evaluator = [

@@ -16,4 +16,5 @@ model.backbone.update(weights=None)  # ImageNet's expect another normalisation
 model.head.update(decoder=codec)
 # BGR, from -0.5 to 0.5; padding is grey, which is 0.
 model.data_preprocessor.update(mean=[128.0] * 3, std=[256.0] * 3, bgr_to_rgb=False)
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])

@@ -9,7 +9,9 @@ with read_base():
 
 codec.update(skeleton=FACE70)
 model.head.update(decoder=codec)
-train_dataloader.dataset.update(part='face', box_factor=1.4)
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-val_dataloader.dataset.update(part='face', box_factor=1.4)
+targets.update(encoder=codec)
+faces = dict(part='face', box_factor=1.4)
+train_dataloader.dataset.update(**faces, pipeline=[load, box, flip, move, affine, targets, pack])
+val_dataloader.dataset.update(**faces, pipeline=[load, box, affine, pack_test])
+del faces
 test_dataloader = val_dataloader

@@ -10,10 +10,11 @@ with read_base():
 
 codec.update(skeleton=HAND21)
 model.head.update(decoder=codec)
-train_dataloader.dataset.update(part='hand', box_factor=2.2)
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-train_dataloader.dataset.pipeline.pop(2)  # no flip: there are no left hands
-train_dataloader.dataset.pipeline.insert(1, dict(type=MirrorLeftHand))
-val_dataloader.dataset.update(part='hand', box_factor=2.2)
-val_dataloader.dataset.pipeline.insert(1, dict(type=MirrorLeftHand))
+targets.update(encoder=codec)
+mirror = dict(type=MirrorLeftHand)
+hands = dict(part='hand', box_factor=2.2)
+# No flip: there are no left hands.
+train_dataloader.dataset.update(**hands, pipeline=[load, mirror, box, move, affine, targets, pack])
+val_dataloader.dataset.update(**hands, pipeline=[load, mirror, box, affine, pack_test])
+del hands
 test_dataloader = val_dataloader

@@ -46,17 +46,19 @@ model = dict(
 
 train_dataloader.update(batch_size=16, num_workers=1)
 # People 54 to 261 pixels tall in images of 0.6 to 1.8 times the size of testing.
-train_dataloader.dataset.pipeline[1].update(
+crop.update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
     scale=(0.35, 1.7),
     short_side=(1.0, 3.0),
     rotation=30.0,
 )
-train_dataloader.dataset.pipeline.insert(2, dict(type=YOLOXHSVRandomAug))
-train_dataloader.dataset.pipeline[3].update(encoder=codec)
+colour = dict(type=YOLOXHSVRandomAug)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, crop, colour, targets, pack])
 # Small people need it: the network sees them 54 pixels tall or taller in training.
-val_dataloader.dataset.pipeline[1].update(height=432)
+resize.update(height=432)
+val_dataloader.dataset.update(pipeline=[load, resize, pack_test])
 test_dataloader = val_dataloader
 
 steps = 7000  # 25 epochs of COCO-mini

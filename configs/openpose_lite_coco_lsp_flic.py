@@ -18,9 +18,8 @@ with read_base():
 
 coco = train_dataloader.dataset
 folder = data_root.removesuffix('coco/')
-shared_steps = coco.pipeline[1:]
-coco.update(pipeline=coco.pipeline[:1])
-people_steps = [dict(type=LoadIntactImage), dict(type=IgnoreOutsidePeople)]
+coco.update(pipeline=[load])
+ignore = dict(type=IgnoreOutsidePeople)
 train_dataloader.dataset = dict(
     type=CombinedSkeletonDataset,
     datasets=[
@@ -28,16 +27,16 @@ train_dataloader.dataset = dict(
         dict(
             type=BottomUpPeopleDataset,
             dataset=dict(type=LspDataset, data_root=folder + 'lspet/'),
-            pipeline=people_steps,
+            pipeline=[load, ignore],
         ),
         dict(
             type=BottomUpPeopleDataset,
             # Sides the person's own, as in COCO.
             dataset=dict(type=FlicDataset, data_root=folder + 'flic/', split='train', convention='person'),
-            pipeline=people_steps,
+            pipeline=[load, ignore],
         ),
     ],
     # Shares of an epoch: for COCO-mini's 4,474 samples 1,500 of LSP's and 540 of FLIC's.
     sample_ratio_factor=[1.0, 0.15, 0.15],
-    pipeline=shared_steps,
+    pipeline=[crop, colour, targets, pack],
 )

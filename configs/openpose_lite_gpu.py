@@ -12,15 +12,19 @@ load_from = 'checkpoints/openpose_lite_coco.pth'
 codec.update(input_size=(368, 368), heatmap_size=(46, 46))
 model.head.update(decoder=codec)
 train_dataloader.update(batch_size=64, num_workers=14)
-train_dataloader.dataset.update(datasets=train_dataloader.dataset.datasets[:2], sample_ratio_factor=[1.0, 0.2])
-for part in train_dataloader.dataset.datasets:
-    part.pipeline[0].update(cache=3.0)  # holds the images of COCO-mini, or of LSP Extended
-del part
+load.update(cache=3.0)  # holds the images of COCO-mini, or of LSP Extended
+coco, lspet, _ = train_dataloader.dataset.datasets
+coco.update(pipeline=[load])
+lspet.update(pipeline=[load, ignore])
 # The same sizes of people and images, in pixels, as with crops of 256.
-train_dataloader.dataset.pipeline[0].update(
+crop.update(
     input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.24, 1.18), short_side=(0.7, 2.1)
 )
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(
+    datasets=[coco, lspet], sample_ratio_factor=[1.0, 0.2], pipeline=[crop, colour, targets, pack]
+)
+del lspet, _
 steps = 3300
 optim_wrapper.optimizer.update(lr=3e-3)
 param_scheduler[0].update(end=steps // 25)

@@ -7,4 +7,5 @@ with read_base():
 
 codec.decoder.update(peak_threshold=0.3)
 model.head.update(num_stages=4, decoder=codec)
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])

@@ -13,7 +13,8 @@ with read_base():
 codec.update(skeleton=MPI15, decoder=dict(base='openpose', peak_threshold=0.6, paf_threshold=0.01))
 model.head.update(decoder=codec)
 train_dataloader.dataset.update(skeleton=MPI15)
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])
 val_dataloader.dataset.update(skeleton=MPI15)
 test_dataloader = val_dataloader
 val_evaluator.update(skeleton=MPI15)

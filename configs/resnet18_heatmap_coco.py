@@ -25,9 +25,10 @@ model = dict(
     ),
     test_cfg=dict(flip_test=True, flip_mode='heatmap', shift_heatmap=True),
 )
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+affine.update(input_size=codec['input_size'])
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, box, flip, move, affine, targets, pack])
+val_dataloader.dataset.update(pipeline=[load, box, affine, pack_test])
 test_dataloader = val_dataloader
 optim_wrapper.optimizer.update(lr=5e-4)
 param_scheduler[1].update(milestones=[90, 120])

@@ -10,7 +10,7 @@ with read_base():
 
 model.backbone.pop('init_cfg')  # nothing to download
 train_dataloader.update(training)
-del train_dataloader.dataset.pipeline[2:4]  # neither flips nor moved boxes
+train_dataloader.dataset.update(pipeline=[load, box, affine, targets, pack])  # neither flips nor moved boxes
 model.test_cfg.update(flip_test=False)  # nor mirrored people in the test
 val_dataloader.update(validation)
 test_dataloader = val_dataloader

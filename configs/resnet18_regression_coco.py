@@ -24,8 +24,9 @@ model = dict(
     ),
     test_cfg=dict(flip_test=True, shift_coords=True),
 )
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+affine.update(input_size=codec['input_size'])
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, box, flip, move, affine, targets, pack])
+val_dataloader.dataset.update(pipeline=[load, box, affine, pack_test])
 test_dataloader = val_dataloader
 optim_wrapper.optimizer.update(lr=5e-4)

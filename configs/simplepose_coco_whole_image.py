@@ -8,8 +8,7 @@ from mmengine.config import read_base
 with read_base():
     from .simplepose_coco import *
 
-for loader in (train_dataloader, val_dataloader):
-    loader.dataset.update(whole_image=True)
-    loader.dataset.pipeline[1].update(padding=1.0)
-del loader
+box.update(padding=1.0)
+train_dataloader.dataset.update(whole_image=True, pipeline=[load, box, flip, move, affine, targets, pack])
+val_dataloader.dataset.update(whole_image=True, pipeline=[load, box, affine, pack_test])
 test_dataloader = val_dataloader

@@ -1,4 +1,7 @@
-"""COCO with the neck, augmented as OpenPose's authors do, as heatmaps and part affinity fields."""
+"""COCO with the neck, augmented as OpenPose's authors do, as heatmaps and part affinity fields.
+
+A config built on it changes steps by their names, and gives the datasets their pipelines of them.
+"""
 
 import os
 
@@ -24,20 +27,15 @@ data_mode = 'bottomup'
 dataset_type = 'BottomUpCocoDataset'
 codec = dict(type=PartAffinityField, input_size=(368, 368), heatmap_size=(46, 46), sigma=7.0, limb_width=8.0)
 
-train_pipeline = [
-    dict(type=LoadIntactImage),
-    dict(type=CropAroundPerson, input_size=codec['input_size'], heatmap_size=codec['heatmap_size']),
-    dict(type=GenerateTarget, encoder=codec),
-    dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size', 'annotated_keypoints')),
-]
-val_pipeline = [
-    dict(type=LoadIntactImage),
-    dict(type=ResizeToHeight, height=368),
-    dict(
-        type=PackPoseInputs,
-        meta_keys=('id', 'img_id', 'img_path', 'ori_shape', 'input_size', 'input_center', 'input_scale'),
-    ),
-]
+load = dict(type=LoadIntactImage)
+crop = dict(type=CropAroundPerson, input_size=codec['input_size'], heatmap_size=codec['heatmap_size'])
+targets = dict(type=GenerateTarget, encoder=codec)
+pack = dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size', 'annotated_keypoints'))
+resize = dict(type=ResizeToHeight, height=368)
+pack_test = dict(
+    type=PackPoseInputs,
+    meta_keys=('id', 'img_id', 'img_path', 'ori_shape', 'input_size', 'input_center', 'input_scale'),
+)
 
 train_dataloader = dict(
     batch_size=10,
@@ -50,7 +48,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017'),
-        pipeline=train_pipeline,
+        pipeline=[load, crop, targets, pack],
     ),
 )
 val_dataloader = dict(
@@ -64,7 +62,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
         data_prefix=dict(img='val2017'),
-        pipeline=val_pipeline,
+        pipeline=[load, resize, pack_test],
         test_mode=True,
     ),
 )

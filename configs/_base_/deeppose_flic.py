@@ -20,23 +20,21 @@ del os  # a module cannot be dumped with the config
 
 data_mode = 'topdown'
 dataset_type = 'FlicDataset'
-pipeline = [
-    dict(type=LoadIntactImage),
-    dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'ori_shape')),
-]
+load = dict(type=LoadIntactImage)
+pack = dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'ori_shape'))
 train_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=True),
-    dataset=dict(type=FlicDataset, data_root=data_root, split='train', pipeline=pipeline),
+    dataset=dict(type=FlicDataset, data_root=data_root, split='train', pipeline=[load, pack]),
 )
 val_dataloader = dict(
     batch_size=32,
     num_workers=1,
     persistent_workers=True,
     sampler=dict(type=DefaultSampler, shuffle=False, round_up=False),
-    dataset=dict(type=FlicDataset, data_root=data_root, split='val', pipeline=pipeline, test_mode=True),
+    dataset=dict(type=FlicDataset, data_root=data_root, split='val', pipeline=[load, pack], test_mode=True),
 )
 test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], split='test'))
 val_evaluator = [dict(type=PDJ), dict(type=PCP)]

@@ -1,6 +1,6 @@
 """Hands or faces of COCO-WholeBody, the network and the recipe of OpenPose's.
 
-A config built on it names the part for both datasets and gives the codec to the pipelines and the model.
+A config built on it names the part for both datasets, and gives the codec to the model and to the step ``targets``.
 """
 
 from mmengine.config import read_base
@@ -31,11 +31,8 @@ model = dict(
 )
 
 # The box is the square that the network sees.
-train_dataloader.dataset.pipeline[1].update(padding=1.0)
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-val_dataloader.dataset.pipeline[1].update(padding=1.0)
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+box.update(padding=1.0)
+affine.update(input_size=codec['input_size'])
 train_dataloader.dataset.update(type=HandOrFaceDataset, ann_file='annotations/coco_wholebody_train_v1.0.json')
 val_dataloader.dataset.update(type=HandOrFaceDataset, ann_file='annotations/coco_wholebody_val_v1.0.json')
 train_dataloader.update(batch_size=10, sampler=dict(type=InfiniteSampler, shuffle=True))

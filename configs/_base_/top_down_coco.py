@@ -1,7 +1,7 @@
 """COCO's people one by one, each in its annotated box.
 
-A config built on it gives its codec to the steps that need it: ``pipeline[-3]`` and ``[-2]`` in training, ``[-2]``
-in testing.
+A config built on it gives its codec to the steps that need it, ``affine`` and ``targets``, and the datasets their
+pipelines of the steps.
 """
 
 import os
@@ -33,34 +33,27 @@ del os  # a module cannot be dumped with the config
 
 data_mode = 'topdown'
 dataset_type = 'TopDownCocoDataset'
-train_pipeline = [
-    dict(type=LoadIntactImage),
-    dict(type=GetBBoxCenterScale),
-    dict(type=RandomFlip),
-    dict(type=RandomBBoxTransform, shift_prob=0.0, scale_factor=(0.7, 1.3), rotate_factor=40.0),
-    dict(type=TopdownAffine),
-    dict(type=GenerateTarget),
-    dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'input_size')),
-]
-val_pipeline = [
-    dict(type=LoadIntactImage),
-    dict(type=GetBBoxCenterScale),
-    dict(type=TopdownAffine),
-    dict(
-        type=PackPoseInputs,
-        meta_keys=(
-            'id',
-            'img_id',
-            'img_path',
-            'category_id',
-            'ori_shape',
-            'input_size',
-            'input_center',
-            'input_scale',
-            'flip_indices',
-        ),
+load = dict(type=LoadIntactImage)
+box = dict(type=GetBBoxCenterScale)
+flip = dict(type=RandomFlip)
+move = dict(type=RandomBBoxTransform, shift_prob=0.0, scale_factor=(0.7, 1.3), rotate_factor=40.0)
+affine = dict(type=TopdownAffine)
+targets = dict(type=GenerateTarget)
+pack = dict(type=PackPoseInputs, meta_keys=('id', 'img_id', 'img_path', 'input_size'))
+pack_test = dict(
+    type=PackPoseInputs,
+    meta_keys=(
+        'id',
+        'img_id',
+        'img_path',
+        'category_id',
+        'ori_shape',
+        'input_size',
+        'input_center',
+        'input_scale',
+        'flip_indices',
     ),
-]
+)
 train_dataloader = dict(
     batch_size=64,
     num_workers=2,
@@ -72,7 +65,7 @@ train_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_train2017.json',
         data_prefix=dict(img='train2017'),
-        pipeline=train_pipeline,
+        pipeline=[load, box, flip, move, affine, targets, pack],
     ),
 )
 val_dataloader = dict(
@@ -85,7 +78,7 @@ val_dataloader = dict(
         data_root=data_root,
         ann_file='annotations/person_keypoints_val2017.json',
         data_prefix=dict(img='val2017'),
-        pipeline=val_pipeline,
+        pipeline=[load, box, affine, pack_test],
         test_mode=True,
     ),
 )

@@ -13,7 +13,7 @@ del stage, size
 model.pop('test_cfg')
 
 train_dataloader.update(batch_size=16)
-train_dataloader.dataset.update(pipeline=pipeline)
+train_dataloader.dataset.update(pipeline=[load, pack])
 param_scheduler.update(total_steps=6)
 train_cfg.update(max_epochs=6, val_interval=6)
 later = {

@@ -22,16 +22,18 @@ model.head = dict(
     decoder=codec,
 )
 
+crop.update(input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.7, 1.8))
+targets.update(encoder=codec)
+pack.update(meta_keys=('img_id', 'img_path', 'input_size', 'annotated_keypoints'))
+resize.update(height=320)
+feet = dict(skeleton=BODY25, annotated=COCO23)
 train_dataloader.dataset.update(
-    ann_file='annotations/coco_wholebody_train_v1.0.json', skeleton=BODY25, annotated=COCO23
+    **feet, ann_file='annotations/coco_wholebody_train_v1.0.json', pipeline=[load, crop, targets, pack]
 )
-train_dataloader.dataset.pipeline[1].update(
-    input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.7, 1.8)
+val_dataloader.dataset.update(
+    **feet, ann_file='annotations/coco_wholebody_val_v1.0.json', pipeline=[load, resize, pack_test]
 )
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
-train_dataloader.dataset.pipeline[3].update(meta_keys=('img_id', 'img_path', 'input_size', 'annotated_keypoints'))
-val_dataloader.dataset.update(ann_file='annotations/coco_wholebody_val_v1.0.json', skeleton=BODY25, annotated=COCO23)
-val_dataloader.dataset.pipeline[1].update(height=320)
+del feet
 test_dataloader = val_dataloader
 val_evaluator = [
     dict(type=BodyCocoMetric, ann_file=data_root + val_dataloader.dataset.ann_file, skeleton=BODY25),

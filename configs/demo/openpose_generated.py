@@ -13,23 +13,20 @@ model.neck.update(out_channels=64)
 model.head.update(in_channels=64, num_stages=1, decoder=codec)
 model.test_cfg.update(flip_test=True)
 
-train_dataloader.dataset.update(data_root=data_root)
-train_dataloader.dataset.pipeline = [
-    dict(type=LoadIntactImage),
-    dict(
-        type=CropAroundPerson,
-        input_size=codec.input_size,
-        heatmap_size=codec.heatmap_size,
-        scale=(0.8, 1.8),
-        rotation=5.0,
-        shift=25.0,
-    ),
-    dict(type=GenerateTarget, encoder=codec),
-    dict(type=PackPoseInputs, meta_keys=('img_id', 'img_path', 'input_size')),
-]
+crop = dict(
+    type=CropAroundPerson,
+    input_size=codec.input_size,
+    heatmap_size=codec.heatmap_size,
+    scale=(0.8, 1.8),
+    rotation=5.0,
+    shift=25.0,
+)
+targets.update(encoder=codec)
+pack.update(meta_keys=('img_id', 'img_path', 'input_size'))
+train_dataloader.dataset.update(data_root=data_root, pipeline=[load, crop, targets, pack])
 val_dataloader.update(num_workers=1)
-val_dataloader.dataset.update(data_root=data_root)
-val_dataloader.dataset.pipeline[1].update(height=240)
+resize.update(height=240)
+val_dataloader.dataset.update(data_root=data_root, pipeline=[load, resize, pack_test])
 val_evaluator.update(ann_file=data_root + val_dataloader.dataset.ann_file)
 test_dataloader = val_dataloader
 test_evaluator = val_evaluator

@@ -21,12 +21,11 @@ model.update(
 model.head.update(in_channels=64, num_stages=2, width=32, decoder=codec, init_cfg=dict(type='Kaiming', layer='Conv2d'))
 
 train_dataloader.update(batch_size=16, num_workers=1)
-train_dataloader.dataset.update(data_root=data_root)
-train_dataloader.dataset.pipeline[-3].update(input_size=codec.input_size)
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
+affine.update(input_size=codec.input_size)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(data_root=data_root, pipeline=[load, mirror, box, move, affine, targets, pack])
 val_dataloader.update(num_workers=1)
-val_dataloader.dataset.update(data_root=data_root)
-val_dataloader.dataset.pipeline[-2].update(input_size=codec.input_size)
+val_dataloader.dataset.update(data_root=data_root, pipeline=[load, mirror, box, affine, pack_test])
 test_dataloader = val_dataloader
 
 optim_wrapper = dict(

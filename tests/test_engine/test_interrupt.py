@@ -20,7 +20,7 @@ from custom_modules.engine.checkpoints import latest_checkpoint
 from custom_modules.engine.hooks import interrupt
 from custom_modules.engine.runner import PoseRunner
 
-OPTIONS = ['train_cfg.max_epochs=3', 'randomness.seed=0', 'randomness.deterministic=True']
+OPTIONS = ['train_cfg.max_epochs=3', 'randomness.seed=0']
 
 
 @pytest.fixture

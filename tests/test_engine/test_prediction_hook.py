@@ -201,11 +201,11 @@ with read_base():
 
 codec.update(input_size=(64, 64), heatmap_size=(16, 16), sigma=1.0)
 model.head.update(decoder=codec)
-del train_dataloader.dataset.pipeline[2:4]
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
+affine.update(input_size=codec['input_size'])
+targets.update(encoder=codec)
+train_dataloader.dataset.update(pipeline=[load, box, affine, targets, pack])
 train_dataloader.update(num_workers=0, persistent_workers=False, batch_size=12, dataset=dict(indices=24))
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+val_dataloader.dataset.update(pipeline=[load, box, affine, pack_test])
 val_dataloader.update(num_workers=0, persistent_workers=False, dataset=dict(indices=24))
 val_dataloader.dataset.update(
     ann_file=train_dataloader.dataset.ann_file, data_prefix=train_dataloader.dataset.data_prefix

@@ -29,9 +29,11 @@ def stage(modules: int, branches: int, block: str = 'BASIC', **settings) -> dict
 
 # Branches of strides 4 to 32 must meet: 384 is a multiple of 32 where 368 is not.
 codec.update(input_size=(384, 384), heatmap_size=(48, 48))
-train_dataloader.dataset.pipeline[1].update(input_size=codec.input_size, heatmap_size=codec.heatmap_size)
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
-val_dataloader.dataset.pipeline[1].update(height=384, stride=32)
+crop.update(input_size=codec.input_size, heatmap_size=codec.heatmap_size)
+targets.update(encoder=codec)
+resize.update(height=384, stride=32)
+train_dataloader.dataset.update(pipeline=[load, crop, targets, pack])
+val_dataloader.dataset.update(pipeline=[load, resize, pack_test])
 test_dataloader = val_dataloader
 data_preprocessor.update(pad_size_divisor=32)
 

@@ -17,8 +17,7 @@ codec.update(input_size=(288, 288), heatmap_size=(36, 36))
 model.head.update(decoder=codec)
 
 train_dataloader.update(batch_size=8, num_workers=1, sampler=dict(type=InfiniteSampler, shuffle=True))
-train_dataloader.dataset.update(indices=images)
-train_dataloader.dataset.pipeline[1].update(
+crop.update(
     input_size=codec.input_size,
     heatmap_size=codec.heatmap_size,
     scale=(0.4, 1.7),
@@ -26,12 +25,16 @@ train_dataloader.dataset.pipeline[1].update(
     shift=20.0,
     flip_prob=0.0,
 )
-train_dataloader.dataset.pipeline[2].update(encoder=codec)
+targets.update(encoder=codec)
+train_dataloader.dataset.update(indices=images, pipeline=[load, crop, targets, pack])
 
 val_dataloader.update(num_workers=1)
-val_dataloader.dataset.pipeline[1].update(height=288)
+resize.update(height=288)
 val_dataloader.dataset.update(
-    ann_file=train_dataloader.dataset.ann_file, data_prefix=train_dataloader.dataset.data_prefix, indices=images
+    ann_file=train_dataloader.dataset.ann_file,
+    data_prefix=train_dataloader.dataset.data_prefix,
+    indices=images,
+    pipeline=[load, resize, pack_test],
 )
 val_evaluator.update(ann_file=data_root + train_dataloader.dataset.ann_file)
 test_dataloader = val_dataloader

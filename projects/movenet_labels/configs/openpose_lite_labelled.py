@@ -15,13 +15,12 @@ codec.update(input_size=(320, 320), heatmap_size=(40, 40))
 model.head.update(decoder=codec)
 
 coco = train_dataloader.dataset
-shared_steps = coco.pipeline[1:]
-coco.update(pipeline=coco.pipeline[:1])
+coco.update(pipeline=[load])
 # The same sizes of people and images, in pixels, as with crops of 256.
-shared_steps[0].update(
+crop.update(
     input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.28, 1.36), short_side=(0.8, 2.4)
 )
-shared_steps[2].update(encoder=codec)
+targets.update(encoder=codec)
 train_dataloader.update(batch_size=10)
 train_dataloader.dataset = dict(
     type=CombinedSkeletonDataset,
@@ -32,12 +31,12 @@ train_dataloader.dataset = dict(
             data_root=data_root.removesuffix('coco/') + 'photographs/',
             ann_file='person_keypoints.json',
             data_prefix=dict(img='images'),
-            pipeline=coco.pipeline,
+            pipeline=[load],
         ),
     ],
     # About as many samples of the photographs as of COCO-mini.
     sample_ratio_factor=[1.0, 0.4],
-    pipeline=shared_steps,
+    pipeline=[crop, colour, targets, pack],
 )
 
 steps = 3500
