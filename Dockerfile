@@ -4,5 +4,4 @@ WORKDIR /classicpose
 COPY pyproject.toml LICENSE README.md ./
 COPY classicpose classicpose
 RUN pip install --no-cache-dir .
-ENV NUMBA_CACHE_DIR=/tmp/numba
 ENTRYPOINT ["classicpose", "predict"]

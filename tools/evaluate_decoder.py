@@ -60,8 +60,6 @@ def evaluate(args: argparse.Namespace) -> None:
         image = read_image(str(Path(args.coco, f'{args.split}2017', entry['file_name'])))
         maps = network.maps(image)
         for name, values in settings.items():
-            if number == 1:
-                decode_people(*maps, OPENPOSE18, network.stride, values)  # compiles
             started = time.perf_counter()
             keypoints, scores, instance_scores = decode_people(*maps, OPENPOSE18, network.stride, values)
             seconds[name] += time.perf_counter() - started

@@ -1,4 +1,4 @@
-"""Trained networks from ONNX files that describe themselves: numpy, OpenCV, Numba and ONNX Runtime, no PyTorch.
+"""Trained networks from ONNX files that describe themselves: NumPy, OpenCV and ONNX Runtime, no PyTorch.
 
 :class:`classicpose.inference.Predictor` takes such a file where it takes a config and a checkpoint.
 """

@@ -7,10 +7,11 @@ g at input pixel s * g + s / 2 - 0.5, heatmaps and affinity fields alike. "Cells
 from __future__ import annotations
 
 from .assembly import assemble_people, complete_people
-from .decode import DECODERS, DecodeSettings, decode_people, part_candidates
+from .decode import decode_people, part_candidates
 from .limbs import Candidates, Connections, match_one_to_one, score_limbs
 from .maps import cells_to_pixels, flip_maps, image_to_map_matrix, pixels_to_cells
 from .peaks import Peaks, find_peaks
+from .settings import DECODERS, DecodeSettings
 from .targets import affinity_fields, gaussian_heatmaps
 
 __all__ = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..skeletons import Skeleton
-from .compiled import compiled
 from .limbs import Connections, first_of_keypoint
 from .peaks import Peaks
 
@@ -41,55 +40,41 @@ def assemble_people(
     """
     if best_first:
         connections = connections.take(np.argsort(-connections.score, kind='stable'))
-    extends = np.zeros(len(skeleton.limbs), dtype=bool)
-    extends[list(skeleton.extending_limbs)] = True
-    limbs = np.asarray(skeleton.limbs, dtype=np.int64)
-    return _assemble(*connections, limbs, extends, len(peaks.keypoint), len(skeleton.keypoints), merge)
-
-
-@compiled
-def _assemble(limb, starts, ends, scores, limbs, extends, peaks, keypoints, merge):
-    people = np.full((len(limb), keypoints), -1)
-    sums = np.zeros(len(limb))
-    alive = np.zeros(len(limb), dtype=np.bool_)
-    owner = np.full(peaks, -1)
-    total = 0
-    for index in range(len(limb)):
-        start, end = starts[index], ends[index]
-        start_keypoint, end_keypoint = limbs[limb[index]]
-        first = owner[start]
-        second = owner[end] if merge else -1
-        if first < 0 and second < 0:
-            if extends[limb[index]]:
+    members: list[list[int]] = []  # of every person its peaks by keypoint
+    sums: list[float] = []
+    owner: dict[int, int] = {}  # of every peak that has one its person
+    for limb, start, end, score in zip(*(values.tolist() for values in connections), strict=True):
+        start_keypoint, end_keypoint = skeleton.limbs[limb]
+        first, second = owner.get(start), owner.get(end) if merge else None
+        if first is None and second is None:
+            if limb in skeleton.extending_limbs:
                 continue
-            person = total
-            total += 1
-            alive[person] = True
-            people[person, start_keypoint], people[person, end_keypoint] = start, end
-        elif first < 0 or second < 0:
-            person = max(first, second)
-            keypoint, peak = (end_keypoint, end) if first >= 0 else (start_keypoint, start)
-            if people[person, keypoint] not in (-1, peak):
+            person = len(members)
+            members.append([-1] * len(skeleton.keypoints))
+            sums.append(0.0)
+            members[person][start_keypoint], members[person][end_keypoint] = start, end
+        elif first is None or second is None:
+            person, keypoint, peak = (first, end_keypoint, end) if second is None else (second, start_keypoint, start)
+            if members[person][keypoint] not in (-1, peak):
                 continue
-            people[person, keypoint] = peak
-        elif first == second:
-            person = first
+            members[person][keypoint] = peak
         else:
-            disjoint = True
-            for keypoint in range(keypoints):
-                disjoint &= people[first, keypoint] < 0 or people[second, keypoint] < 0
-            if not disjoint:
-                continue
             person = first
-            for keypoint in range(keypoints):
-                if people[second, keypoint] >= 0:
-                    people[person, keypoint] = people[second, keypoint]
-                    owner[people[second, keypoint]] = person
-            sums[person] += sums[second]
-            alive[second] = False
-        sums[person] += scores[index]
+            if first != second:
+                pairs = list(zip(members[first], members[second], strict=True))
+                if any(min(pair) >= 0 for pair in pairs):
+                    continue
+                members[first] = [max(pair) for pair in pairs]
+                owner.update(dict.fromkeys((peak for peak in members[second] if peak >= 0), first))
+                sums[first] += sums[second]
+                members[second] = []
+        sums[person] += score
         owner[start] = owner[end] = person
-    return people[:total][alive[:total]], sums[:total][alive[:total]]
+    alive = [person for person, peaks in enumerate(members) if peaks]
+    return (
+        np.array([members[person] for person in alive], dtype=np.int64).reshape(-1, len(skeleton.keypoints)),
+        np.array([sums[person] for person in alive]),
+    )
 
 
 def complete_people(members: np.ndarray, peaks: Peaks, middle: np.ndarray, skeleton: Skeleton) -> np.ndarray:
@@ -109,45 +94,42 @@ def complete_people(members: np.ndarray, peaks: Peaks, middle: np.ndarray, skele
         (P, K) as ``members``, with fewer keypoints missing.
     """
     first = first_of_keypoint(peaks, len(skeleton.keypoints))
-    limbs = np.asarray(skeleton.limbs, dtype=np.int64)
+    own = [slice(*ends) for ends in zip(first[:-1], first[1:], strict=True)]
+    limbs = np.array(skeleton.limbs)
+    tables = np.split(np.nan_to_num(middle), np.diff(first)[limbs].prod(axis=1).cumsum()[:-1])
+    # Of every keypoint its limbs: the keypoint at the other end, and of all peaks of both the product and the distance.
+    ways = [[] for _ in skeleton.keypoints]
+    for table, (start, end) in zip(tables, skeleton.limbs, strict=True):
+        distance = np.hypot(*(peaks.xy[own[start], None] - peaks.xy[own[end]]).transpose(2, 0, 1))
+        table = table.reshape(distance.shape)
+        if table.size:
+            ways[start].append((end, table * peaks.score[own[end]], distance))
+            ways[end].append((start, table.T * peaks.score[own[start]], distance.T))
+
     completed = members.copy()
-    _complete(completed, peaks.xy, peaks.score, middle, first, limbs)
+    for person in completed:
+        missing = set(np.flatnonzero(person < 0).tolist())
+        reach = _reach(peaks.xy[person[person >= 0]])
+        hints: list[tuple[float, int, int]] = []  # the product, the keypoint and its peak
+        new = np.flatnonzero(person >= 0).tolist()
+        while missing:
+            for keypoint in new:
+                peak = person[keypoint] - first[keypoint]
+                for other, products, distances in ways[keypoint]:
+                    if other in missing:
+                        near = np.where(distances[peak] <= reach, products[peak], 0)
+                        best = near.argmax()
+                        if near[best] > 0:
+                            hints.append((near[best], other, first[other] + best))
+            hints = [hint for hint in hints if hint[1] in missing]
+            if not hints:
+                break
+            _, keypoint, person[keypoint] = max(hints, key=lambda hint: hint[0])
+            missing.remove(keypoint)
+            new = [keypoint]
     return completed
 
 
-@compiled
-def _complete(members, xy, height, middle, first, limbs):
-    counts = first[1:] - first[:-1]
-    offsets = np.zeros(len(limbs), dtype=np.int64)
-    for limb in range(1, len(limbs)):
-        a, b = limbs[limb - 1]
-        offsets[limb] = offsets[limb - 1] + counts[a] * counts[b]
-    for person in members:
-        reach = _reach(xy, person)
-        while True:
-            best, best_keypoint, best_peak = 0.0, -1, -1
-            for limb in range(len(limbs)):
-                a, b = limbs[limb]
-                if (person[a] < 0) == (person[b] < 0):
-                    continue
-                keypoint = b if person[b] < 0 else a
-                for peak in range(first[keypoint], first[keypoint + 1]):
-                    start, end = (person[a], peak) if keypoint == b else (peak, person[b])
-                    pair = offsets[limb] + (start - first[a]) * counts[b] + end - first[b]
-                    evidence = middle[pair] * height[peak]
-                    if evidence > best:
-                        distance = np.hypot(xy[start, 0] - xy[end, 0], xy[start, 1] - xy[end, 1])
-                        if distance <= reach:
-                            best, best_keypoint, best_peak = evidence, keypoint, peak
-            if best_keypoint < 0:
-                break
-            person[best_keypoint] = best_peak
-
-
-@compiled
-def _reach(xy, person):
-    low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for peak in person:
-        if peak >= 0:
-            low, high = np.minimum(low, xy[peak]), np.maximum(high, xy[peak])
-    return max(_REACH * np.sqrt((high[0] - low[0] + 1) * (high[1] - low[1] + 1)), _MIN_REACH)
+def _reach(points: np.ndarray) -> float:
+    """How far from a person's keypoints (M, 2) others are looked for, in cells."""
+    return max(_REACH * np.sqrt((np.ptp(points, axis=0) + 1).prod()), _MIN_REACH)

@@ -1,8 +1,6 @@
-"""From maps to people: the steps put together, and the settings by which the known decoders differ."""
+"""From maps to people: the steps put together."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -12,103 +10,10 @@ from .assembly import assemble_people, complete_people
 from .limbs import Candidates, match_one_to_one, score_limbs
 from .maps import cells_to_pixels
 from .peaks import Peaks, find_peaks
+from .settings import DECODERS, DecodeSettings
 
 # In cells.
 _TYPICAL_SIZE = 20.0
-
-
-@dataclass(frozen=True)
-class DecodeSettings:
-    """Everything by which decoders differ. Lengths are input pixels, so that they mean the same at every stride.
-
-    Args:
-        upsample: factor by which the maps are enlarged (bicubic) before anything else.
-        smoothing: sigma of a Gaussian over the enlarged heatmaps, 0 for none.
-        peak_threshold, neighbours, subpixel, max_peaks: see :func:`find_peaks`.
-        peak_distance: of two peaks of a keypoint closer than this only the higher is kept.
-        samples, paf_threshold, pass_ratio, mean_of_passing, part_evidence: see :func:`score_limbs`.
-        length_prior: limbs longer than half the image's height lose score in proportion.
-        short_limb: ends closer than this are joined whatever the field says.
-        merge, best_first: see :func:`assemble_people`.
-        hint_threshold: missing keypoints are guessed from peaks down to this height, see :func:`complete_people`; None
-            leaves them missing.
-        min_parts: people with fewer keypoints, before completion, are dropped.
-        min_score: people whose score a keypoint is lower are dropped.
-        ranking: the instance score. 'mean' of keypoints and limbs over the keypoints found; 'sum' of them over all
-            keypoints and limbs there could be; 'size' is that sum, weighed by how exactly a person of that size
-            can be located.
-    """
-
-    upsample: int = 1
-    smoothing: float = 0.0
-    peak_threshold: float = 0.02
-    neighbours: int = 8
-    subpixel: str = 'parabola'
-    peak_distance: float = 0.0
-    max_peaks: int = 127
-    samples: int | None = 10
-    paf_threshold: float = 0.05
-    pass_ratio: float = 0.6
-    mean_of_passing: bool = False
-    part_evidence: bool = True
-    length_prior: bool = False
-    short_limb: float = 8.0
-    merge: bool = True
-    best_first: bool = True
-    hint_threshold: float | None = 0.002
-    min_parts: int = 3
-    min_score: float = 0.05
-    ranking: str = 'size'
-
-    @property
-    def lowest_peak(self) -> float:
-        """The height from which peaks are looked for at all."""
-        return self.peak_threshold if self.hint_threshold is None else self.hint_threshold
-
-    @property
-    def batched(self) -> bool:
-        """Whether :func:`decode_batch` can do it: nothing enlarged, no centroids."""
-        return (
-            self.upsample == 1
-            and not self.smoothing
-            and self.subpixel != 'centroid'
-            and not self.peak_distance
-            and self.samples is not None
-        )
-
-
-# What all the originals have in common, and the default has not.
-_ORIGINAL = dict(
-    peak_threshold=0.1,
-    paf_threshold=0.05,
-    part_evidence=False,
-    best_first=False,
-    hint_threshold=None,
-    ranking='sum',
-)
-DECODERS: dict[str, DecodeSettings] = dict(
-    default=DecodeSettings(),
-    # The authors' MATLAB evaluation on COCO, connect56LineVec.m.
-    matlab=DecodeSettings(
-        **_ORIGINAL, upsample=8, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
-        length_prior=True, short_limb=0, merge=False, min_parts=3, min_score=0.2,
-    ),
-    # The authors' Python notebook and the PyTorch ports of it.
-    python=DecodeSettings(
-        **_ORIGINAL | dict(ranking='mean'), upsample=8, smoothing=3, neighbours=4, subpixel='none', pass_ratio=0.8,
-        length_prior=True, short_limb=0, min_parts=4, min_score=0.4,
-    ),
-    # C++ OpenPose with its default flags; ends closer than about 1/150 of the image's diagonal are joined there too.
-    openpose=DecodeSettings(
-        **_ORIGINAL | dict(peak_threshold=0.05, best_first=True, ranking='mean'), upsample=8, subpixel='centroid',
-        samples=None, pass_ratio=0.95, short_limb=3, min_parts=3, min_score=0.4,
-    ),
-    # Osokin's lightweight OpenPose.
-    lightweight=DecodeSettings(
-        **_ORIGINAL, upsample=4, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
-        short_limb=0, min_parts=3, min_score=0.2,
-    ),
-)  # fmt: skip
 
 
 def decode_people(
@@ -135,21 +40,8 @@ def decode_people(
     if settings.upsample != 1:
         heatmaps, pafs = _enlarge(heatmaps, settings.upsample), _enlarge(pafs, settings.upsample)
         stride = stride / settings.upsample
-    peaks = _peaks(heatmaps, stride, settings, settings.lowest_peak)
-    candidates = score_limbs(
-        pafs,
-        peaks,
-        skeleton.limbs,
-        settings.samples,
-        settings.paf_threshold,
-        settings.pass_ratio,
-        settings.mean_of_passing,
-        settings.part_evidence,
-        long_limb=0.5 * heatmaps.shape[1] if settings.length_prior else None,
-        short_limb=settings.short_limb / stride,
-        pixel=1 / stride,
-        peak_threshold=settings.peak_threshold,
-    )
+    peaks = find_peaks(heatmaps, stride, settings)
+    candidates = score_limbs(pafs, peaks, skeleton.limbs, stride, settings)
     return people_from_candidates(peaks, candidates, skeleton, stride, settings)
 
 
@@ -169,22 +61,10 @@ def part_candidates(
     heatmaps = np.asarray(heatmaps[:count], dtype=np.float32)
     if settings.upsample != 1:
         heatmaps, stride = _enlarge(heatmaps, settings.upsample), stride / settings.upsample
-    peaks = _peaks(heatmaps, stride, settings, settings.peak_threshold)
+    peaks = find_peaks(heatmaps, stride, settings)
+    peaks = peaks.take(peaks.score > np.float32(settings.peak_threshold))
     rows = np.column_stack([cells_to_pixels(peaks.xy, stride), peaks.score]).astype(np.float32)
     return [rows[peaks.keypoint == keypoint] for keypoint in range(count)]
-
-
-def _peaks(heatmaps: np.ndarray, stride: float, settings: DecodeSettings, threshold: float) -> Peaks:
-    if settings.smoothing:
-        heatmaps = _smooth(heatmaps, settings.smoothing / stride)
-    return find_peaks(
-        heatmaps,
-        threshold,
-        settings.neighbours,
-        settings.subpixel,
-        settings.peak_distance / stride,
-        settings.max_peaks,
-    )
 
 
 def people_from_candidates(
@@ -240,7 +120,3 @@ def _size_weight(members: np.ndarray, peaks: Peaks) -> np.ndarray:
 def _enlarge(maps: np.ndarray, factor: int) -> np.ndarray:
     size = (maps.shape[2] * factor, maps.shape[1] * factor)
     return np.stack([cv2.resize(map_, size, interpolation=cv2.INTER_CUBIC) for map_ in maps])
-
-
-def _smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
-    return np.stack([cv2.GaussianBlur(map_, (0, 0), sigma) for map_ in maps])

@@ -10,12 +10,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .compiled import compiled
+from .maps import count_up
 from .peaks import Peaks
+from .settings import DecodeSettings
 
 # C++ OpenPose's number of samples on a line: the square root of this times its extent in input pixels, within limits.
 _SAMPLES_PER_PIXEL = 5
 _MIN_SAMPLES, _MAX_SAMPLES = 5, 25
+# So many samples are looked at in one go: they stay in the processor's cache, and a network that sees peaks everywhere
+# takes no more memory than others.
+_BLOCK = 16384
 
 
 class Connections(NamedTuple):
@@ -42,46 +46,47 @@ class Candidates(NamedTuple):
     middle: np.ndarray
 
 
+class _Lines(NamedTuple):
+    """C lines in cells: limb (C,), start and along (C, 2), from it to the end, length (C,)."""
+
+    limb: np.ndarray
+    start: np.ndarray
+    along: np.ndarray
+    length: np.ndarray
+
+    def take(self, index: np.ndarray | slice) -> _Lines:
+        return _Lines(*(values[index] for values in self))
+
+
 def score_limbs(
-    pafs: np.ndarray,
-    peaks: Peaks,
-    limbs: Sequence[tuple[int, int]],
-    samples: int | None = 10,
-    threshold: float = 0.05,
-    pass_ratio: float = 0.8,
-    mean_of_passing: bool = False,
-    part_evidence: bool = False,
-    long_limb: float | None = None,
-    short_limb: float = 0.0,
-    pixel: float = 1.0,
-    peak_threshold: float = 0.0,
+    pafs: np.ndarray, peaks: Peaks, limbs: Sequence[tuple[int, int]], stride: float, settings: DecodeSettings
 ) -> Candidates:
     """Look along the line between all pairs of peaks that a limb could join.
 
     Args:
-        pafs: (2 L, H, W).
-        peaks: the keypoints' candidates.
+        pafs: (2 L, H, W) float32.
+        peaks: the keypoints' candidates; only those above the settings' ``peak_threshold`` become limbs' ends.
         limbs: L pairs of keypoint indices.
-        samples: points on each line, bilinear between cells; None takes C++ OpenPose's 5 to 25, by length.
-        threshold: what the field along the line must exceed for a sample to pass.
-        pass_ratio: a limb needs more than this share of passing samples.
-        mean_of_passing: the score is the mean of the passing samples, not of all.
-        part_evidence: the score is multiplied by the geometric mean of its ends' heights.
-        long_limb: limbs longer than this many cells lose score in proportion; the original adds
-            ``min(0.5 H / length - 1, 0)``.
-        short_limb: ends closer than this many cells are joined, with a score of ``threshold`` at least: so short a
-            line may miss all cells of the field.
-        pixel: cells an input pixel, for ``samples`` None.
-        peak_threshold: only peaks higher than this become limbs' ends.
+        stride: input pixels a cell.
+        settings: of the samples and the score.
     """
     pafs = np.ascontiguousarray(pafs, dtype=np.float32)
-    ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
-    limb, start, end, score, middle = _score_pairs(
-        pafs, peaks.xy, peaks.score, first_of_keypoint(peaks, ends.max() + 1), ends, samples or 0, threshold,
-        pass_ratio, mean_of_passing, part_evidence, np.inf if long_limb is None else long_limb, short_limb, pixel,
-        np.float32(peak_threshold),
-    )  # fmt: skip
-    return Candidates(Connections(limb, start, end, score), middle)
+    limb, start, end = _pairs(peaks, np.asarray(limbs, dtype=np.int64).reshape(-1, 2))
+    along = peaks.xy[end] - peaks.xy[start]
+    lines = _Lines(limb, peaks.xy[start], along, np.maximum(np.hypot(*along.T), 1e-9))
+    middle = _projections(pafs, lines, np.array([0.5]))[:, 0]
+
+    high = peaks.score > np.float32(settings.peak_threshold)
+    likely = np.flatnonzero(high[start] & high[end])
+    scores = _line_scores(pafs, lines.take(likely), stride, settings)
+    if settings.short_limb:
+        short = lines.length[likely] < settings.short_limb / stride
+        scores[short] = np.maximum(scores[short], settings.paf_threshold)
+    found = scores > 0
+    index, scores = likely[found], scores[found]
+    if settings.part_evidence:
+        scores = scores * np.sqrt(peaks.score[start[index]] * peaks.score[end[index]])
+    return Candidates(Connections(limb[index], start[index], end[index], scores), middle)
 
 
 def first_of_keypoint(peaks: Peaks, keypoints: int) -> np.ndarray:
@@ -89,86 +94,70 @@ def first_of_keypoint(peaks: Peaks, keypoints: int) -> np.ndarray:
     return np.searchsorted(peaks.keypoint, np.arange(keypoints + 1))
 
 
-@compiled
-def _score_pairs(
-    pafs, xy, height, first, ends, samples, threshold, pass_ratio, mean_of_passing, part_evidence, long_limb,
-    short_limb, pixel, peak_threshold,
-):  # fmt: skip
-    """The limbs' kind, start, end and score, and all pairs' field in the middle."""
-    pairs = 0
-    for a, b in ends:
-        pairs += (first[a + 1] - first[a]) * (first[b + 1] - first[b])
-    limbs, scores, middle = np.empty((pairs, 3), np.int64), np.empty(pairs), np.empty(pairs)
-    pair = found = 0
-    for limb in range(len(ends)):
-        a, b = ends[limb]
-        field_x, field_y = pafs[2 * limb], pafs[2 * limb + 1]
-        for start in range(first[a], first[a + 1]):
-            x, y = xy[start]
-            for end in range(first[b], first[b + 1]):
-                along_x, along_y = xy[end, 0] - x, xy[end, 1] - y
-                length = max(np.hypot(along_x, along_y), 1e-9)
-                middle[pair] = _projection(field_x, field_y, x, y, along_x, along_y, length, 0.5)
-                pair += 1
-                if not (height[start] > peak_threshold and height[end] > peak_threshold):
-                    continue
-                score = _line_score(
-                    field_x, field_y, x, y, along_x, along_y, length,
-                    samples if samples > 0 else _samples_by_length(max(abs(along_x), abs(along_y)) / pixel),
-                    threshold, pass_ratio, mean_of_passing, long_limb,
-                )  # fmt: skip
-                if length < short_limb:
-                    score = max(score, threshold)
-                if part_evidence:
-                    score *= np.sqrt(height[start] * height[end])
-                if score > 0:
-                    limbs[found, 0], limbs[found, 1], limbs[found, 2], scores[found] = limb, start, end, score
-                    found += 1
-    limbs = limbs[:found]
-    return limbs[:, 0].copy(), limbs[:, 1].copy(), limbs[:, 2].copy(), scores[:found].copy(), middle
+def _pairs(peaks: Peaks, limbs: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Kind, start and end (T,) of all pairs of peaks that a limb could join, in the order of the candidates."""
+    first = first_of_keypoint(peaks, limbs.max() + 1)
+    starts, ends = np.diff(first)[limbs].T
+    limb = np.repeat(np.arange(len(limbs)), starts * ends)
+    row, column = np.divmod(count_up(starts * ends), ends[limb])
+    return limb, first[limbs[limb, 0]] + row, first[limbs[limb, 1]] + column
 
 
-@compiled
-def _samples_by_length(extent: float) -> int:
-    return int(min(max(np.round(np.sqrt(_SAMPLES_PER_PIXEL * extent)), _MIN_SAMPLES), _MAX_SAMPLES))
+def _line_scores(pafs: np.ndarray, lines: _Lines, stride: float, settings: DecodeSettings) -> np.ndarray:
+    """(C,) the mean field along each line, 0 where too few samples pass."""
+    scores = np.zeros(len(lines.limb))
+    if settings.samples is None:
+        counts = np.round(np.sqrt(_SAMPLES_PER_PIXEL * np.abs(lines.along).max(axis=1, initial=0) * stride))
+        counts = counts.clip(_MIN_SAMPLES, _MAX_SAMPLES).astype(int)
+    else:
+        counts = np.full(len(scores), settings.samples)
+    for count in np.unique(counts):
+        own = np.flatnonzero(counts == count)
+        fractions = np.arange(count) / max(count - 1, 1)
+        needed = int(settings.pass_ratio * count) + 1
+        # Most pairs are no limbs. If so many samples all fail, the others cannot make up for it.
+        few = count - needed + 1
+        some = fractions[((np.arange(few) + 0.5) * count / few).astype(int)]
+        own = own[(_projections(pafs, lines.take(own), some) > settings.paf_threshold).any(axis=1)]
+        samples = _projections(pafs, lines.take(own), fractions)
+        passes = samples > settings.paf_threshold
+        passed = passes.sum(axis=1)
+        if settings.mean_of_passing:
+            mean = np.where(passes, samples, 0).sum(axis=1) / np.maximum(passed, 1)
+        else:
+            mean = samples.mean(axis=1)
+        if settings.length_prior:
+            mean = mean + np.minimum(0.5 * pafs.shape[1] / lines.length[own] - 1, 0)
+        scores[own] = np.where((passed >= needed) & (mean > 0), mean, 0)
+    return scores
 
 
-@compiled
-def _line_score(
-    field_x, field_y, x, y, along_x, along_y, length, samples, threshold, pass_ratio, mean_of_passing, long_limb
-):  # fmt: skip
-    """The mean field along a line, 0 where too few samples pass."""
-    total, passed = 0.0, 0
-    for sample in range(samples):
-        if not passed + samples - sample > pass_ratio * samples:
-            return 0.0  # not even if all the others pass
-        value = _projection(field_x, field_y, x, y, along_x, along_y, length, sample / max(samples - 1, 1))
-        passes = value > threshold
-        passed += passes
-        if passes or not mean_of_passing:
-            total += value
-    if not passed > pass_ratio * samples:
-        return 0.0
-    score = total / (passed if mean_of_passing else samples)
-    if length > long_limb:
-        score += long_limb / length - 1
-    return score if score > 0 else 0.0
+def _projections(pafs: np.ndarray, lines: _Lines, fractions: np.ndarray) -> np.ndarray:
+    """(C, S) the fields' component along each line at fractions of its way, bilinear, constant beyond the border."""
+    step = 1 + _BLOCK // (1 + len(fractions))
+    blocks = [lines.take(slice(first, first + step)) for first in range(0, len(lines.limb), step)]
+    return np.concatenate([np.empty((0, len(fractions))), *(_projected(pafs, block, fractions) for block in blocks)])
 
 
-@compiled
-def _projection(field_x, field_y, x, y, along_x, along_y, length, fraction):
-    """The field's component along a line at a fraction of its way, bilinear between cells, constant outside."""
-    rows, columns = field_x.shape
-    x = min(max(x + fraction * along_x, 0.0), columns - 1.0)
-    y = min(max(y + fraction * along_y, 0.0), rows - 1.0)
-    left, top = int(x), int(y)
-    right, below = min(left + 1, columns - 1), min(top + 1, rows - 1)
-    x, y = x - left, y - top
-    value_x = (field_x[top, left] * (1 - x) + field_x[top, right] * x) * (1 - y)
-    value_x += (field_x[below, left] * (1 - x) + field_x[below, right] * x) * y
-    value_y = (field_y[top, left] * (1 - x) + field_y[top, right] * x) * (1 - y)
-    value_y += (field_y[below, left] * (1 - x) + field_y[below, right] * x) * y
-    return (value_x * along_x + value_y * along_y) / length
+def _projected(pafs: np.ndarray, lines: _Lines, fractions: np.ndarray) -> np.ndarray:
+    rows, columns = pafs.shape[1:]
+    x, y = (
+        (lines.start[:, axis, None] + fractions * lines.along[:, axis, None]).clip(0, size - 1)
+        for axis, size in enumerate((columns, rows))
+    )
+    left, top = x.astype(np.int64), y.astype(np.int64)
+    x, y = (x - left).astype(np.float32), (y - top).astype(np.float32)
+    corner = (2 * lines.limb[:, None] * rows + top) * columns + left
+    right, below = left < columns - 1, columns * (top < rows - 1)
+    corners = corner, corner + right, corner + below, corner + below + right
+    projection = np.float32(0)
+    for axis in (0, 1):
+        field = pafs.ravel()[axis * rows * columns :]
+        before, after, before_below, after_below = (field[index] for index in corners)
+        above = before + x * (after - before)
+        value = above + y * (before_below + x * (after_below - before_below) - above)
+        projection = projection + value * (lines.along[:, axis] / lines.length).astype(np.float32)[:, None]
+    return projection
 
 
 def match_one_to_one(candidates: Connections) -> Connections:
@@ -178,18 +167,10 @@ def match_one_to_one(candidates: Connections) -> Connections:
         Connections sorted by kind, then by falling score.
     """
     candidates = candidates.take(np.lexsort((-candidates.score, candidates.limb)))
-    return candidates.take(_greedy(candidates.limb, candidates.start, candidates.end))
-
-
-@compiled
-def _greedy(limb: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    chosen = np.zeros(len(limb), dtype=np.bool_)
-    if not len(limb):
-        return chosen
-    # The last kind of limb that took each peak.
-    taken = np.full((2, max(start.max(), end.max()) + 1), -1)
-    for index in range(len(limb)):
-        if taken[0, start[index]] != limb[index] and taken[1, end[index]] != limb[index]:
-            taken[0, start[index]] = taken[1, end[index]] = limb[index]
-            chosen[index] = True
-    return chosen
+    taken, chosen = set(), []
+    for index, (limb, start, end) in enumerate(zip(*(values.tolist() for values in candidates[:3]), strict=True)):
+        ends = {(limb, 'start', start), (limb, 'end', end)}
+        if taken.isdisjoint(ends):
+            taken |= ends
+            chosen.append(index)
+    return candidates.take(np.array(chosen, dtype=np.int64))

@@ -21,6 +21,11 @@ def cells_to_pixels(points: np.ndarray, stride: float) -> np.ndarray:
     return (points + 0.5) * stride - 0.5
 
 
+def count_up(lengths: np.ndarray) -> np.ndarray:
+    """0, 1, 2, ... anew for each of the lengths."""
+    return np.arange(lengths.sum()) - np.repeat(lengths.cumsum() - lengths, lengths)
+
+
 def flip_maps(heatmaps: Maps, pafs: Maps, skeleton: Skeleton) -> tuple[Maps, Maps]:
     """What the maps of an image become when the image is mirrored left to right.
 

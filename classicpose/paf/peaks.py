@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 
-from .compiled import compiled
+from .settings import DecodeSettings
 
 # Below this share of its peak a neighbour's value is noise: the logarithm must not see it.
 LOG_FLOOR = 1e-2
-SUBPIXEL = ('none', 'parabola', 'centroid')
 
 
 class Peaks(NamedTuple):
@@ -23,120 +23,87 @@ class Peaks(NamedTuple):
     xy: np.ndarray
     score: np.ndarray
 
+    def take(self, index: np.ndarray) -> Peaks:
+        """Those that a mask or an array of indices selects."""
+        return Peaks(*(values[index] for values in self))
 
-def find_peaks(
-    heatmaps: np.ndarray,
-    threshold: float,
-    neighbours: int = 8,
-    subpixel: str = 'parabola',
-    min_distance: float = 0.0,
-    max_peaks: int = 127,
-) -> Peaks:
-    """Local maxima of each heatmap.
+
+def find_peaks(heatmaps: np.ndarray, stride: float, settings: DecodeSettings) -> Peaks:
+    """Local maxima of each heatmap. Of equal neighbours the first in reading order is the peak.
 
     Args:
-        heatmaps: (K, H, W), without the background. NaN is never a peak.
-        threshold: a peak is higher than this.
-        neighbours: 4 or 8, the cells it must not be lower than. Of equal neighbours the first in reading order
-            is the peak.
-        subpixel: 'none'; 'parabola' through the logarithms of the peak and its two neighbours along x and along y,
-            exact for a Gaussian; 'centroid' of the 7 x 7 cells around.
-        min_distance: of two peaks of one keypoint closer than this many cells only the higher is kept.
-        max_peaks: only so many of a keypoint are kept, the highest: an untrained network has thousands.
-            127 is C++ OpenPose's limit.
+        heatmaps: (K, H, W) float32, without the background. NaN is never a peak.
+        stride: input pixels a cell.
+        settings: what counts as a peak, from :attr:`DecodeSettings.lowest_peak` on, and how it is refined.
     """
-    heatmaps = np.ascontiguousarray(heatmaps, dtype=np.float32)
-    keypoint, row, column = _local_maxima(heatmaps, np.float32(threshold), neighbours == 8)
-    if len(keypoint) > max_peaks:
-        kept = _highest(keypoint, heatmaps[keypoint, row, column], max_peaks)
+    searched = _smooth(heatmaps, settings.smoothing / stride) if settings.smoothing else heatmaps
+    keypoint, row, column = _local_maxima(searched, settings.lowest_peak, settings.neighbours)
+    if len(keypoint) > settings.max_peaks:
+        kept = _highest(keypoint, searched[keypoint, row, column], settings.max_peaks)
         keypoint, row, column = keypoint[kept], row[kept], column[kept]
     xy = np.stack([column, row], axis=1).astype(np.float64)
-    if subpixel == 'parabola':
-        _add_parabola_offsets(heatmaps, keypoint, row, column, xy)
-    elif subpixel == 'centroid':
-        _add_centroid_offsets(heatmaps, keypoint, row, column, xy)
+    if settings.subpixel == 'parabola':
+        xy += _parabola_offsets(searched, keypoint, row, column)
+    elif settings.subpixel == 'centroid':
+        xy += _centroid_offsets(searched, keypoint, row, column)
     peaks = Peaks(keypoint, xy, heatmaps[keypoint, row, column].astype(np.float64))
-    return _drop_close(peaks, min_distance) if min_distance > 0 else peaks
+    return _drop_close(peaks, settings.peak_distance / stride) if settings.peak_distance else peaks
 
 
-@compiled
-def _local_maxima(heatmaps: np.ndarray, threshold: float, diagonal: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _smooth(maps: np.ndarray, sigma: float) -> np.ndarray:
+    return np.stack([cv2.GaussianBlur(map_, (0, 0), sigma) for map_ in maps])
+
+
+def _local_maxima(heatmaps: np.ndarray, threshold: float, neighbours: int) -> tuple[np.ndarray, ...]:
+    """Keypoint, row and column of each."""
     count, height, width = heatmaps.shape
-    # At most every second cell of a row is a peak.
-    found = np.empty((count * height * ((width + 1) // 2), 3), dtype=np.int64)
-    total = 0
-    for keypoint in range(count):
-        for row in range(height):
-            for column in range(width):
-                value = heatmaps[keypoint, row, column]
-                if not value > threshold:
-                    continue
-                is_peak = True
-                for down in range(-1, 2):
-                    for right in range(-1, 2):
-                        y, x = row + down, column + right
-                        if (down == 0 and right == 0) or y < 0 or x < 0 or y >= height or x >= width:
-                            continue
-                        if not diagonal and down != 0 and right != 0:
-                            continue
-                        other = heatmaps[keypoint, y, x]
-                        first = down < 0 or (down == 0 and right < 0)
-                        is_peak &= value > other if first else value >= other
-                if is_peak:
-                    found[total, 0], found[total, 1], found[total, 2] = keypoint, row, column
-                    total += 1
-    return found[:total, 0].copy(), found[:total, 1].copy(), found[:total, 2].copy()
+    bordered = np.full((count, height + 2, width + 2), -np.inf, dtype=np.float32)
+    bordered[:, 1:-1, 1:-1] = heatmaps
+    # As one line of cells every neighbour has one distance, and all comparisons are of neighbouring memory.
+    line, below = bordered.ravel(), width + 2
+    cells = slice(below + 1, len(line) - below - 1)
+    is_peak = line[cells] > np.float32(threshold)
+    for distance in (1, below) if neighbours == 4 else (1, below - 1, below, below + 1):
+        is_peak &= line[cells] > line[cells.start - distance : cells.stop - distance]
+        is_peak &= line[cells] >= line[cells.start + distance : cells.stop + distance]
+    keypoint, row, column = np.unravel_index(np.flatnonzero(is_peak) + cells.start, bordered.shape)
+    return keypoint, row - 1, column - 1
 
 
-@compiled
-def _add_parabola_offsets(
-    heatmaps: np.ndarray, keypoint: np.ndarray, row: np.ndarray, column: np.ndarray, xy: np.ndarray
-) -> None:
-    """At most half a cell; none along an axis on which the peak lies at the border."""
+def _parabola_offsets(heatmaps: np.ndarray, keypoint: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(M, 2), at most half a cell; none along an axis on which the peak lies at the border.
+
+    Where the parabola through (-1, log before), (0, log peak) and (1, log after) is highest.
+    """
     height, width = heatmaps.shape[1:]
-    for index in range(len(keypoint)):
-        plane, y, x = heatmaps[keypoint[index]], row[index], column[index]
-        center = plane[y, x]
-        if 0 < x < width - 1:
-            xy[index, 0] += _parabola(plane[y, x - 1] / center, plane[y, x + 1] / center)
-        if 0 < y < height - 1:
-            xy[index, 1] += _parabola(plane[y - 1, x] / center, plane[y + 1, x] / center)
+    offsets = np.zeros((len(keypoint), 2))
+    for axis, (place, size) in enumerate([(column, width), (row, height)]):
+        inside = np.flatnonzero((place > 0) & (place < size - 1))
+        keypoints, rows, columns = keypoint[inside], row[inside], column[inside]
+        right, down = (1, 0) if axis == 0 else (0, 1)
+        around = np.stack([heatmaps[keypoints, rows + side * down, columns + side * right] for side in (-1, 1)])
+        logs = np.log(np.maximum(around / heatmaps[keypoints, rows, columns], LOG_FLOOR))
+        curvature = logs.sum(axis=0)
+        with np.errstate(invalid='ignore', divide='ignore'):
+            top = np.where(curvature < 0, 0.5 * (logs[0] - logs[1]) / curvature, 0)
+        offsets[inside, axis] = top.clip(-0.5, 0.5)
+    return offsets
 
 
-@compiled
-def _parabola(before: float, after: float) -> float:
-    """Where the parabola through (-1, log before), (0, 0) and (1, log after) is highest."""
-    before, after = np.log(max(before, LOG_FLOOR)), np.log(max(after, LOG_FLOOR))
-    curvature = before + after
-    if not curvature < 0:
-        return 0.0
-    return min(max(0.5 * (before - after) / curvature, -0.5), 0.5)
-
-
-@compiled
-def _add_centroid_offsets(
-    heatmaps: np.ndarray, keypoint: np.ndarray, row: np.ndarray, column: np.ndarray, xy: np.ndarray
-) -> None:
-    """To the centre of mass of the 7 x 7 cells around each peak, as C++ OpenPose refines it."""
-    height, width = heatmaps.shape[1:]
-    for index in range(len(keypoint)):
-        mass = moment_x = moment_y = 0.0
-        for y in range(max(row[index] - 3, 0), min(row[index] + 4, height)):
-            for x in range(max(column[index] - 3, 0), min(column[index] + 4, width)):
-                value = max(heatmaps[keypoint[index], y, x], 0.0)
-                mass += value
-                moment_x += value * (x - column[index])
-                moment_y += value * (y - row[index])
-        xy[index, 0] += moment_x / mass
-        xy[index, 1] += moment_y / mass
+def _centroid_offsets(heatmaps: np.ndarray, keypoint: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """(M, 2), to the centre of mass of the 7 x 7 cells around each peak, as C++ OpenPose refines it."""
+    reach = np.arange(-3, 4)
+    bordered = np.pad(heatmaps, ((0, 0), (3, 3), (3, 3)))
+    rows, columns = row[:, None, None] + 3 + reach[:, None], column[:, None, None] + 3 + reach
+    mass = np.maximum(bordered[keypoint[:, None, None], rows, columns], 0, dtype=np.float64)
+    moments = (mass * reach).sum(axis=(1, 2)), (mass * reach[:, None]).sum(axis=(1, 2))
+    return np.stack(moments, axis=1) / mass.sum(axis=(1, 2))[:, None]
 
 
 def _highest(keypoint: np.ndarray, score: np.ndarray, count: int) -> np.ndarray:
     """The indices, in order, of the ``count`` highest peaks of each keypoint."""
     order = np.lexsort((-score, keypoint))
-    rank = np.arange(len(order)) - np.searchsorted(
-        keypoint, keypoint
-    )  # keypoints are in order, so sorting keeps where they begin
+    rank = np.arange(len(order)) - np.searchsorted(keypoint, keypoint)
     return np.sort(order[rank < count])
 
 
@@ -149,4 +116,4 @@ def _drop_close(peaks: Peaks, min_distance: float) -> Peaks:
             later = later[peaks.keypoint[later] == peaks.keypoint[index]]
             distance = np.linalg.norm(peaks.xy[later] - peaks.xy[index], axis=1)
             kept[later[distance < min_distance]] = False
-    return Peaks(*(values[kept] for values in peaks))
+    return peaks.take(kept)

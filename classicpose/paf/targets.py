@@ -11,8 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .compiled import compiled
-from .maps import pixels_to_cells
+from .maps import count_up, pixels_to_cells
 
 # Where the paper's Gaussian is taken as zero (4.8 sigma), and where the released code cuts it (its exponent 4.6052, 3
 # sigma).
@@ -47,47 +46,29 @@ def gaussian_heatmaps(
         (K + 1, H, W) float32 in [0, 1].
     """
     width, height = size
-    maps = np.zeros((keypoints.shape[1] + 1, height, width), dtype=np.float32)
     centers = pixels_to_cells(np.asarray(keypoints, dtype=np.float64), stride)
-    floor = RELEASED_FLOOR if released else PAPER_FLOOR
-    _draw_gaussians(maps, centers, _present(centers, visible), 0.5 * (stride / sigma) ** 2, -np.log(floor), released)
+    present = _present(centers, visible)
+    centers = np.where(present[..., None], centers, FAR)
+    # A Gaussian is the product of one along x and one along y.
+    along_x, along_y = (
+        np.exp(-0.5 * (stride / sigma * (np.arange(count) - centers[..., axis, None])) ** 2).astype(np.float32)
+        for axis, count in enumerate(size)
+    )
+    maps = np.zeros((keypoints.shape[1] + 1, height, width), dtype=np.float32)
+    for own_x, own_y in zip(along_x, along_y, strict=True):
+        gaussians = own_y[:, :, None] * own_x[:, None, :]
+        if released:
+            gaussians[gaussians < RELEASED_FLOOR] = 0
+            np.minimum(maps[:-1] + gaussians, 1, out=maps[:-1])
+        else:
+            np.maximum(maps[:-1], gaussians, out=maps[:-1])
+    maps[:-1][maps[:-1] < PAPER_FLOOR] = 0
     maps[-1] = 1 - maps[:-1].max(axis=0, initial=0)
     return maps
 
 
 def _present(cells: np.ndarray, visible: np.ndarray) -> np.ndarray:
     return (visible > 0) & (np.abs(cells) < FAR).all(axis=-1)
-
-
-@compiled
-def _draw_gaussians(maps, centers, present, sharpness, farthest, add):
-    """exp(-sharpness * distance^2) on the cells where the exponent does not exceed ``farthest``."""
-    people, keypoints = present.shape
-    height, width = maps.shape[1:]
-    reach = np.sqrt(farthest / sharpness)
-    for person in range(people):
-        for keypoint in range(keypoints):
-            if not present[person, keypoint]:
-                continue
-            center_x, center_y = centers[person, keypoint]
-            for row in _cells(center_y - reach, center_y + reach, height):
-                squared_y = (row - center_y) ** 2
-                chord = np.sqrt(max(reach**2 - squared_y, 0.0))
-                for column in _cells(center_x - chord, center_x + chord, width):
-                    exponent = ((column - center_x) ** 2 + squared_y) * sharpness
-                    if exponent > farthest:
-                        continue
-                    value = np.exp(-exponent)
-                    if add:
-                        maps[keypoint, row, column] = min(maps[keypoint, row, column] + value, 1.0)
-                    elif value > maps[keypoint, row, column]:
-                        maps[keypoint, row, column] = value
-
-
-@compiled
-def _cells(low, high, size):
-    """Those of 0 ... size - 1 that lie between low and high."""
-    return range(int(np.ceil(max(low - _ROUNDING, 0))), int(np.floor(min(high + _ROUNDING, size - 1))) + 1)
 
 
 def affinity_fields(
@@ -123,67 +104,45 @@ def affinity_fields(
     ends = np.asarray(limbs, dtype=np.int64).reshape(-1, 2)
     keypoints = np.asarray(keypoints, dtype=np.float64)
     joints = keypoints / stride if released else pixels_to_cells(keypoints, stride)
-    fields = np.zeros((2 * len(ends), height, width), dtype=np.float32)
-    draw = _draw_released_limbs if released else _draw_limbs
-    draw(fields, joints, _present(joints, visible), ends, limb_width / stride)
-    return fields
+    present = _present(joints, visible)
+    # One after the other, person by person: M limbs.
+    person, kind = np.nonzero(present[:, ends[:, 0]] & present[:, ends[:, 1]])
+    start, end = joints[person, ends[kind, 0]], joints[person, ends[kind, 1]]
+    length = np.hypot(*(end - start).T)
+    drawn = length > 0
+    kind, start, end, length = kind[drawn], start[drawn], end[drawn], length[drawn]
+    axis, reach = (end - start) / length[:, None], limb_width / stride
+    low, high = np.minimum(start, end), np.maximum(start, end)
+    if released:
+        low, high = np.floor(low - 0.5), np.floor(high + 1.5) - 1
+    else:
+        low, high = low - reach, high + reach
+
+    limb, column, row = _cells(low, high, size)
+    axis_x, axis_y = axis[limb].T
+    away_x, away_y = column - start[limb, 0], row - start[limb, 1]
+    inside = np.abs(axis_x * away_y - axis_y * away_x) <= reach
+    if not released:
+        along = axis_x * away_x + axis_y * away_y
+        inside &= (along >= 0) & (along <= length[limb])
+    limb, column, row = limb[inside], column[inside], row[inside]
+    fields = np.zeros(2 * len(ends) * height * width, dtype=np.float32)
+    places = (2 * kind[limb] * height + row) * width + column
+    places = np.stack([places, places + height * width])
+    vectors = axis[limb].T.astype(np.float32)
+    if released:
+        fields[places] = vectors  # of several the last stays
+    else:
+        np.add.at(fields, places.ravel(), (vectors / np.bincount(places[0])[places[0]]).astype(np.float32).ravel())
+    return fields.reshape(-1, height, width)
 
 
-@compiled
-def _draw_limbs(fields, joints, present, ends, reach):
-    height, width = fields.shape[1:]
-    overlap = np.empty((height, width), dtype=np.int64)
-    for limb in range(len(ends)):
-        overlap[:] = 0
-        field_x, field_y = fields[2 * limb], fields[2 * limb + 1]
-        for person in range(len(joints)):
-            drawn, x, y, axis_x, axis_y, length = _limb(joints[person], present[person], ends[limb])
-            if not drawn:
-                continue
-            top, bottom = min(y, y + axis_y * length), max(y, y + axis_y * length)
-            for row in _cells(top - reach, bottom + reach, height):
-                # Within a row both conditions, on the axis' length and near it, are intervals.
-                away_y = row - y
-                low, high = _interval(-axis_y, -reach - axis_x * away_y, reach - axis_x * away_y)
-                first, last = _interval(axis_x, -axis_y * away_y, length - axis_y * away_y)
-                for column in _cells(x + max(low, first), x + min(high, last), width):
-                    away_x = column - x
-                    along = axis_x * away_x + axis_y * away_y
-                    if abs(axis_x * away_y - axis_y * away_x) <= reach and 0 <= along <= length:
-                        overlap[row, column] += 1
-                        field_x[row, column] += (axis_x - field_x[row, column]) / overlap[row, column]
-                        field_y[row, column] += (axis_y - field_y[row, column]) / overlap[row, column]
-
-
-@compiled
-def _draw_released_limbs(fields, joints, present, ends, reach):
-    height, width = fields.shape[1:]
-    for limb in range(len(ends)):
-        for person in range(len(joints)):
-            drawn, x, y, axis_x, axis_y, length = _limb(joints[person], present[person], ends[limb])
-            if not drawn:
-                continue
-            end_x, end_y = joints[person, ends[limb, 1]]
-            for row in _cells(np.floor(min(y, end_y) - 0.5), np.floor(max(y, end_y) + 1.5) - 1, height):
-                for column in _cells(np.floor(min(x, end_x) - 0.5), np.floor(max(x, end_x) + 1.5) - 1, width):
-                    if abs(axis_x * (row - y) - axis_y * (column - x)) <= reach:
-                        fields[2 * limb, row, column] = axis_x
-                        fields[2 * limb + 1, row, column] = axis_y
-
-
-@compiled
-def _limb(joints, present, ends):
-    """Whether it is there, its start, its direction and its length."""
-    x, y = joints[ends[0]]
-    along_x, along_y = joints[ends[1], 0] - x, joints[ends[1], 1] - y
-    length = np.hypot(along_x, along_y)
-    drawn = present[ends[0]] and present[ends[1]] and length > 0
-    return drawn, x, y, along_x / length, along_y / length, length
-
-
-@compiled
-def _interval(slope, low, high):
-    """Where low <= slope * x <= high; everywhere for a slope of 0, where x does not matter."""
-    if slope == 0:
-        return -np.inf, np.inf
-    return min(low / slope, high / slope), max(low / slope, high / slope)
+def _cells(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Index, column and row of all cells of the map in M boxes, from ``low`` (M, 2) to ``high``, box by box."""
+    first = np.ceil(np.maximum(low - _ROUNDING, 0)).astype(np.int64)
+    last = np.floor(np.minimum(high + _ROUNDING, np.array(size) - 1)).astype(np.int64)
+    counts = np.maximum(last - first + 1, 0)
+    areas = counts.prod(axis=1)
+    box = np.repeat(np.arange(len(areas)), areas)
+    row, column = np.divmod(count_up(areas), counts[box, 0])
+    return box, first[box, 0] + column, first[box, 1] + row

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from classicpose.paf.decode import DecodeSettings, people_from_candidates
+from classicpose.paf.decode import people_from_candidates
 from classicpose.paf.limbs import Candidates, Connections
 from classicpose.paf.peaks import LOG_FLOOR, Peaks
+from classicpose.paf.settings import DecodeSettings
 from classicpose.skeletons import Skeleton
 
 _BEFORE = ((-1, -1), (-1, 0), (-1, 1), (0, -1))

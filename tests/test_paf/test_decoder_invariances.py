@@ -141,7 +141,7 @@ def test_two_people_who_share_a_peak_are_both_found(seed: int, keypoint: int, an
     people += rng.uniform(24, 60, 2) - people.min(axis=(0, 1))
     cells = tuple(np.ceil(people.max(axis=(0, 1)) / STRIDE).astype(int) + 4)
     maps = draw(people, np.ones((2, PARTS)), cells)
-    assert (find_peaks(maps[0][:-1], DEFAULT.peak_threshold).keypoint == keypoint).sum() == 1
+    assert (find_peaks(maps[0][:-1], STRIDE, DEFAULT).keypoint == keypoint).sum() == 1
     hits = keypoints_found(decode(maps), people, STRIDE / 2)
     assert (hits.sum(axis=1) >= PARTS / 2).all()
     if keypoint in LAST_PARTS:
@@ -240,14 +240,5 @@ def test_the_greedy_choice_is_nearly_the_best(
 
 def limb_candidates(maps: Maps) -> Connections:
     """Those that the default decoder chooses from."""
-    return score_limbs(
-        maps[1],
-        find_peaks(maps[0][:-1], DEFAULT.lowest_peak),
-        OPENPOSE18.limbs,
-        DEFAULT.samples,
-        DEFAULT.paf_threshold,
-        DEFAULT.pass_ratio,
-        part_evidence=DEFAULT.part_evidence,
-        short_limb=DEFAULT.short_limb / STRIDE,
-        peak_threshold=DEFAULT.peak_threshold,
-    ).limbs
+    peaks = find_peaks(maps[0][:-1], STRIDE, DEFAULT)
+    return score_limbs(maps[1], peaks, OPENPOSE18.limbs, STRIDE, DEFAULT).limbs
