@@ -31,8 +31,8 @@ def assemble_people(
         peaks: M candidates of keypoints.
         connections: C limbs, no peak used twice by one kind.
         skeleton: its limbs, in the order of the connections' kinds.
-        merge: False repeats the authors' MATLAB code, which never joins two people and looks only at the limb's start:
-            a limb whose start is free begins a new person.
+        merge: False repeats the authors' MATLAB code, which never joins two people: a limb whose start is free begins a
+            new person, whatever its end, and one that may only extend a person adds no score.
         best_first: take the limbs of all kinds in the order of their scores instead of kind by kind.
 
     Returns:
@@ -45,9 +45,12 @@ def assemble_people(
     owner: dict[int, int] = {}  # of every peak that has one its person
     for limb, start, end, score in zip(*(values.tolist() for values in connections), strict=True):
         start_keypoint, end_keypoint = skeleton.limbs[limb]
-        first, second = owner.get(start), owner.get(end) if merge else None
+        first, second = owner.get(start), owner.get(end)
+        extends = limb in skeleton.extending_limbs
+        if not merge and (first is not None or not extends):
+            second = None
         if first is None and second is None:
-            if limb in skeleton.extending_limbs:
+            if extends:
                 continue
             person = len(members)
             members.append([-1] * len(skeleton.keypoints))
@@ -68,7 +71,8 @@ def assemble_people(
                 owner.update(dict.fromkeys((peak for peak in members[second] if peak >= 0), first))
                 sums[first] += sums[second]
                 members[second] = []
-        sums[person] += score
+        if merge or not extends:
+            sums[person] += score
         owner[start] = owner[end] = person
     alive = [person for person, peaks in enumerate(members) if peaks]
     return (

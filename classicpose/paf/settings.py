@@ -106,7 +106,7 @@ DECODERS: dict[str, DecodeSettings] = dict(
     ),
     # Osokin's lightweight OpenPose.
     lightweight=DecodeSettings(
-        **_ORIGINAL, upsample=4, neighbours=4, subpixel='none', peak_distance=6, pass_ratio=0.8, mean_of_passing=True,
-        short_limb=0, min_parts=3, min_score=0.2,
+        **_ORIGINAL, upsample=4, neighbours=4, subpixel='none', peak_distance=12, pass_ratio=0.8, mean_of_passing=True,
+        short_limb=0, merge=False, min_parts=3, min_score=0.2,
     ),
 )  # fmt: skip

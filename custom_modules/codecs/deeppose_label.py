@@ -15,7 +15,8 @@ class DeepPoseLabel(RegressionLabel):
     """Coordinates divided by the box's size, the origin at its centre: -0.5 to 0.5 inside (Toshev and Szegedy 2014).
 
     MMPose's RegressionLabel has the origin at the top left. A network that answers zero here says "the middle", which
-    in a cascade's later stages is "the previous stage was right". Joints outside the box weigh zero.
+    in a cascade's later stages is "the previous stage was right". Joints outside the crop, whose pixels reach from -0.5
+    to its size less 0.5, weigh zero.
 
     Args:
         input_size: (w, h) of the crop.
@@ -23,9 +24,13 @@ class DeepPoseLabel(RegressionLabel):
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:
         """``keypoint_labels`` (N, K, 2) and ``keypoint_weights`` (N, K) of keypoints (N, K, 2) in the crop's pixels."""
-        encoded = super().encode(keypoints + 0.5, keypoints_visible)
-        encoded['keypoint_labels'] -= _CENTER
-        return encoded
+        visible = np.ones(keypoints.shape[:2]) if keypoints_visible is None else keypoints_visible
+        shares = (keypoints + 0.5) / self.input_size
+        inside = ((shares >= 0) & (shares < 1)).all(axis=-1)
+        return dict(
+            keypoint_labels=(shares - _CENTER).astype(np.float32),
+            keypoint_weights=((visible > 0) & inside).astype(np.float32),
+        )
 
     def decode(self, encoded: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Keypoints (N, K, 2) in the crop's pixels, and scores (N, K), all 1."""

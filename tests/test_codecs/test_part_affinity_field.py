@@ -10,7 +10,7 @@ from mmpose.registry import KEYPOINT_CODECS
 from people import UPRIGHT, people_apart
 
 from classicpose.errors import UserError
-from classicpose.paf import DECODERS, flip_maps
+from classicpose.paf import DECODERS
 from classicpose.skeletons import COCO17, OPENPOSE18, Skeleton
 from custom_modules.codecs import PartAffinityField
 
@@ -48,15 +48,16 @@ def test_people_apart_are_all_found_to_half_a_pixel(count: int) -> None:
         assert errors.mean() < 0.5
 
 
-@pytest.mark.parametrize('decoder', DECODERS)
-def test_every_variant_finds_big_people_in_the_targets_it_was_made_for(decoder: str) -> None:
+@pytest.mark.parametrize('decoder', ['matlab', 'openpose'])
+def test_variants_without_an_original_find_big_people_whole_in_the_targets_they_were_made_for(decoder: str) -> None:
+    """To a pixel or so: they look no closer. The other variants are held against the programs' own output."""
     people = people_apart(3, (600, 320), np.random.default_rng(0)) + 28
     found, scores, instance_scores = there_and_back(make_codec(decoder=decoder, targets='released'), people)
     assert len(found) == 3
+    assert (scores > 0.9).all()
     assert (np.diff(instance_scores) <= 0).all()
     for person in people:
-        _, distance = nearest(found, scores, person)
-        assert np.nanmean(distance) < 1.5
+        assert nearest(found, scores, person)[1].max() < 1.2
 
 
 def test_missing_parts_are_zero() -> None:
@@ -66,23 +67,6 @@ def test_missing_parts_are_zero() -> None:
     found, scores, _ = there_and_back(make_codec(), people_apart(1, SIZE, np.random.default_rng(0)), visible)
     assert (scores[0] == 0).nonzero()[0].tolist() == sorted(missing)
     assert (found[0, missing] == 0).all()
-
-
-def test_mirroring_the_image_mirrors_the_maps() -> None:
-    people = people_apart(7, SIZE, np.random.default_rng(1)) + np.array([3.3, 1.7])
-    mirrored = (people * [-1, 1] + [SIZE[0] - 1, 0])[:, OPENPOSE18.flip_indices]
-    codec = make_codec()
-    maps, mirrored_maps = codec.encode(people), codec.encode(mirrored)
-    heatmaps, pafs = flip_maps(maps['heatmaps'], maps['pafs'], OPENPOSE18)
-    np.testing.assert_allclose(heatmaps, mirrored_maps['heatmaps'], atol=1e-6)
-    np.testing.assert_allclose(pafs, mirrored_maps['pafs'], atol=1e-6)
-
-
-def test_order_of_people_does_not_matter() -> None:
-    people = people_apart(12, SIZE, np.random.default_rng(2))
-    one = there_and_back(make_codec(), people)
-    other = there_and_back(make_codec(), people[::-1])
-    assert {tuple(person.ravel()) for person in one[0]} == {tuple(person.ravel()) for person in other[0]}
 
 
 @pytest.mark.parametrize('scale', [0.5, 2.0])

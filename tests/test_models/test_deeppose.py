@@ -389,6 +389,14 @@ def test_alexnet_has_the_papers_maps(settings: dict) -> None:
         assert sum(parameter.numel() for parameter in network.parameters()) == 58_281_344
 
 
+def test_joints_count_up_to_the_edges_of_the_crops_pixels() -> None:
+    """Centres of pixels are whole numbers, so the outermost pixels end half a pixel beyond them."""
+    inside = [(-0.4, 5), (219.4, 5), (5, -0.4), (5, 219.4), (218.6, 218.6)]
+    outside = [(-0.6, 5), (219.6, 5), (5, -0.6), (5, 219.6), (300, 300)]
+    weights = DeepPoseLabel((220, 220)).encode(np.array([inside + outside]))['keypoint_weights']
+    assert weights.tolist() == [[1] * 5 + [0] * 5]
+
+
 def test_labels_have_their_origin_in_the_middle() -> None:
     codec = DeepPoseLabel((20, 20))
     keypoints = np.array([[[9.5, 9.5], [-0.5, 19.5], [30.0, 5.0]]])

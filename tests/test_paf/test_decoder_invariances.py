@@ -110,6 +110,9 @@ def assert_well_formed(people: People, cells: tuple[int, int]) -> None:
     assert (there >= STRIDE / 2 - 0.5).all()
     assert (there <= np.array(cells) * STRIDE - STRIDE / 2 - 0.5).all()
     assert ((scores > 0).sum(axis=1) >= DEFAULT.min_parts).all()
+    # People may guess the same keypoint, but nobody else finds it.
+    for places, found in zip(keypoints.swapaxes(0, 1), scores.T > 0, strict=True):
+        assert len(np.unique(places[found], axis=0)) == found.sum()
     assert (instance_scores >= 0).all()
     assert (np.diff(instance_scores) <= 0).all()
 
