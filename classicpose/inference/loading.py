@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UserError
-from ..networks.estimators import Asked, Estimator, open_estimator
+from ..networks.estimators import BottomUpSettings, Estimator, open_estimator
 from .plug_ins import plug_ins
 from .zoo import named_model
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def load_estimator(
     config: str | Path,
     checkpoint: str | Path | None,
-    asked: Asked | None = None,
+    settings: BottomUpSettings | None = None,
     device: str | torch.device | None = None,
     options: Sequence[str] = (),
 ) -> Estimator:
@@ -34,13 +34,13 @@ def load_estimator(
     if checkpoint is None and Path(config).suffix == '.onnx':
         if options:
             raise UserError(f'{config} has no config, so nothing for --cfg-options to change; export it with them')
-        return open_estimator(config, asked, device)
+        return open_estimator(config, settings, device)
     if checkpoint is not None:
         return plug_ins(f'a config with its checkpoint ({config})').TrainedEstimator(
-            config, checkpoint, asked, device, options
+            config, checkpoint, settings, device, options
         )
     model = named_model(str(config))
     if model.onnx and not options and str(device or 'cpu') == 'cpu':
-        return open_estimator(model.onnx_path, asked, device)
+        return open_estimator(model.onnx_path, settings, device)
     loader = plug_ins(f'{model.name} with PyTorch')
-    return loader.TrainedEstimator(*loader.find_model(model), asked, device, options)
+    return loader.TrainedEstimator(*loader.find_model(model), settings, device, options)

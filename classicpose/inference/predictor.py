@@ -7,13 +7,13 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import UserError
 from ..images import as_image, is_pillow_image, read_image
-from ..networks.estimators import Asked, Found, Sample
+from ..networks.estimators import BottomUpSettings, Found, Sample
 from ..paf import image_to_map_matrix, part_candidates
 from ..people import People, boxes_around
 from .boxes import BoxesOfPeople, full_image
@@ -23,9 +23,6 @@ from .loading import load_estimator
 
 if TYPE_CHECKING:
     import torch
-
-# What OpenPose's flag of this name changes, as far as our decoders have it.
-_MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
 
 
 class Predictor:
@@ -44,18 +41,10 @@ class Predictor:
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
         batch_size: images, or for single-person networks their boxes, at a time.
         options: ``key=value`` settings that override the config.
-        net_resolution: (w, h) that an image is fitted into before the network sees it, -1 for any, as OpenPose's
-            option; only for bottom-up networks. The aspect is kept, the size padded to the stride.
-        scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
-            and average their maps; only for bottom-up networks.
-        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong; only
-            for bottom-up networks.
-        decoding: (name, value) pairs of :class:`~classicpose.paf.DecodeSettings` to change; only
-            for bottom-up networks.
         number_people_max: keep only so many people an image, those with the best scores.
-        maps: also return the network's maps; only for bottom-up networks.
-        candidates: also return all peaks of each keypoint; only for bottom-up networks.
         hand, face: networks that look at everybody's hands and faces, see :attr:`People.parts`.
+        settings: of a bottom-up network, see :class:`~classicpose.networks.estimators.BottomUpSettings`:
+            ``net_resolution``, ``scale_number``, ``maximize_positives``, ``maps``, ...
 
     Attributes:
         bottom_up: whether the network finds several people by itself.
@@ -77,39 +66,18 @@ class Predictor:
         device: str | torch.device | None = None,
         batch_size: int = 8,
         options: Sequence[str] = (),
-        net_resolution: tuple[int, int] | None = None,
-        scale_number: int | None = None,
-        scale_gap: float = 0.25,
-        maximize_positives: bool = False,
-        decoding: Sequence[tuple[str, float]] = (),
         number_people_max: int | None = None,
-        maps: bool = False,
-        candidates: bool = False,
         hand: PartNetwork | None = None,
         face: PartNetwork | None = None,
+        **settings: Any,
     ) -> None:
-        asked = Asked(
-            net_resolution,
-            None if scale_number is None else _scales(scale_number, scale_gap),
-            _MAXIMIZED if maximize_positives else None,
-            maps or candidates,
-            dict(decoding),
-        )
+        asked = BottomUpSettings(**settings)
         self._estimator = load_estimator(config, checkpoint, asked, device, options)
         self.bottom_up = self._estimator.bottom_up
         self.skeleton = self._estimator.skeleton
         self.net_resolution = self._estimator.net_resolution
-        bottom_up_only = dict(
-            net_resolution=net_resolution is not None,
-            scale_number=scale_number is not None,
-            maximize_positives=maximize_positives,
-            decoding=bool(decoding),
-            heatmaps=maps,
-            part_candidates=candidates,
-        )
-        if not self.bottom_up and any(bottom_up_only.values()):
-            names = ', '.join(name for name, given in bottom_up_only.items() if given)
-            raise UserError(f'{config} is a single-person network: leave out {names}')
+        if not self.bottom_up and asked.changed():
+            raise UserError(f'{config} is a single-person network: leave out {", ".join(asked.changed())}')
         if self.bottom_up and boxes is not None:
             raise UserError(f'{config} is a network that finds people by itself: leave out boxes')
         self.decoding = self._estimator.settings if self.bottom_up else None
@@ -117,7 +85,7 @@ class Predictor:
         for network in self._part_networks:
             network.check(self.skeleton)
         self.parts = tuple(name for network in self._part_networks for name in network.names)
-        self._maps, self._candidates = maps, candidates
+        self._maps, self._candidates = asked.maps, asked.candidates
         self._boxes = self._boxes_by(boxes or full_image, device)
         self._batch_size = batch_size
         self._number_people_max = number_people_max
@@ -238,15 +206,6 @@ class _Prepared:
     def shape(self) -> tuple[int, ...] | None:
         """Of the samples."""
         return tuple(self.samples[0].inputs.shape) if self.samples else None
-
-
-def _scales(number: int, gap: float) -> tuple[float, ...]:
-    scales = tuple(1 - index * gap for index in range(number))
-    if not scales or scales[-1] <= 0:
-        raise UserError(
-            f'scale_number {number} with scale_gap {gap} ends at a size of {scales[-1:]}: lower one of them'
-        )
-    return scales
 
 
 def _as_frame(image: object, number: int) -> Frame:

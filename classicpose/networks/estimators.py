@@ -21,29 +21,59 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 
+# What OpenPose's flag of this name changes, as far as our decoders have it.
+_MAXIMIZED = dict(peak_threshold=0.02, paf_threshold=0.01, pass_ratio=0.75, min_parts=2, min_score=0.05)
+
+
 @dataclass(frozen=True)
-class Asked:
-    """What of a bottom-up network's settings is to be another.
+class BottomUpSettings:
+    """How a bottom-up network looks at an image, as far as it is not to be as it was exported or configured.
 
     Args:
-        net_resolution: (w, h) that images are fitted into, -1 for any.
-        scales: factors of the input's size to look at.
-        thresholds: fields of :class:`DecodeSettings` that are lowered to these values.
-        maps: whether maps are returned.
-        decoding: fields of :class:`DecodeSettings` that are set to these values.
+        net_resolution: (w, h) that an image is fitted into before the network sees it, -1 for any, as OpenPose's
+            option. The aspect is kept, the size padded to the stride.
+        scale_number, scale_gap: look at so many sizes, each smaller than the one before by this share of the first,
+            and average their maps.
+        maximize_positives: lower thresholds: more people are found, and more of what is found is wrong.
+        decoding: (name, value) pairs of :class:`~classicpose.paf.DecodeSettings` to change.
+        maps: also return the network's maps.
+        candidates: also return all peaks of each keypoint.
+
+    Raises:
+        UserError: when the smallest of the scales is no size.
     """
 
     net_resolution: tuple[int, int] | None = None
-    scales: tuple[float, ...] | None = None
-    thresholds: dict[str, float] | None = None
+    scale_number: int | None = None
+    scale_gap: float = 0.25
+    maximize_positives: bool = False
+    decoding: Sequence[tuple[str, float]] = ()
     maps: bool = False
-    decoding: dict[str, float] | None = None
+    candidates: bool = False
 
-    def lowered(self, settings: DecodeSettings) -> DecodeSettings:
-        """The settings with what was asked for."""
-        settings = replace(settings, **(self.decoding or {}))
-        lower = {name: min(value, getattr(settings, name)) for name, value in (self.thresholds or {}).items()}
-        return replace(settings, **lower)
+    def __post_init__(self) -> None:
+        if self.scales is not None and (not self.scales or self.scales[-1] <= 0):
+            raise UserError(
+                f'scale_number {self.scale_number} with scale_gap {self.scale_gap} ends at a size of '
+                f'{self.scales[-1:]}: lower one of them'
+            )
+
+    @property
+    def scales(self) -> tuple[float, ...] | None:
+        """Factors of the input's size to look at; None for those that are configured."""
+        if self.scale_number is None:
+            return None
+        return tuple(1 - index * self.scale_gap for index in range(self.scale_number))
+
+    def changed(self) -> list[str]:
+        """The names of the settings that are not the defaults."""
+        return [field.name for field in fields(self) if getattr(self, field.name) != field.default]
+
+    def decoder(self, settings: DecodeSettings) -> DecodeSettings:
+        """How maps are decoded, where ``settings`` are the network's own."""
+        settings = replace(settings, **dict(self.decoding))
+        lowest = _MAXIMIZED if self.maximize_positives else {}
+        return replace(settings, **{name: min(value, getattr(settings, name)) for name, value in lowest.items()})
 
 
 @dataclass(frozen=True)
@@ -117,22 +147,22 @@ class _OnnxEstimator:
 class AffinityEstimator(_OnnxEstimator):
     """Bottom-up: heatmaps and part affinity fields of the full image."""
 
-    def __init__(self, session: InferenceSession, described: Description, asked: Asked) -> None:
+    def __init__(self, session: InferenceSession, described: Description, settings: BottomUpSettings) -> None:
         super().__init__(session, described)
         decoder = {name: value for name, value in described.decoder.items() if name not in ('codec', 'stride')}
         unknown = set(decoder) - {field.name for field in fields(DecodeSettings)}
         if unknown:
             raise ValueError(f'unknown decoder settings {sorted(unknown)}')
         self.stride = float(described.decoder['stride'])
-        self.settings = asked.lowered(DecodeSettings(**decoder))
+        self.settings = settings.decoder(DecodeSettings(**decoder))
         self._window = {name: described.window[name] for name in ('height', 'width', 'stride')}
-        if asked.net_resolution is not None:
-            width, height = (None if size == -1 else size for size in asked.net_resolution)
+        if settings.net_resolution is not None:
+            width, height = (None if size == -1 else size for size in settings.net_resolution)
             self._window.update(width=width, height=height)
         self.net_resolution = tuple(self._window[name] or -1 for name in ('width', 'height'))
-        self._scales = asked.scales or tuple(described.test['scales'])
+        self._scales = settings.scales or tuple(described.test['scales'])
         self._flip = described.test['flip']
-        self._maps = asked.maps
+        self._maps = settings.maps or settings.candidates
 
     def prepare(self, image: np.ndarray, boxes: np.ndarray) -> list[Sample]:
         """The image, resized."""
@@ -218,7 +248,7 @@ class CascadeEstimator(_OnnxEstimator):
 _OUTPUTS = {BOTTOM_UP: ['heatmaps', 'pafs'], CASCADE: ['stage_keypoints']}
 
 
-def open_estimator(path: str | Path, asked: Asked | None = None, device: str | None = None) -> Estimator:
+def open_estimator(path: str | Path, settings: BottomUpSettings | None = None, device: str | None = None) -> Estimator:
     """The network of an ONNX file that tools/export_onnx.py wrote, ready to predict.
 
     Raises:
@@ -229,7 +259,7 @@ def open_estimator(path: str | Path, asked: Asked | None = None, device: str | N
     _check_fit(session, described, path)
     try:
         if described.kind == BOTTOM_UP:
-            return AffinityEstimator(session, described, asked or Asked())
+            return AffinityEstimator(session, described, settings or BottomUpSettings())
         if described.kind == CASCADE:
             return CascadeEstimator(session, described)
         return SinglePersonEstimator(session, described, path)

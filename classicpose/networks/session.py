@@ -49,7 +49,8 @@ def open_session(path: str | Path, threads: int = 0, device: str | None = None) 
             data = gzip.decompress(data)
     except (OSError, EOFError) as error:
         reason = getattr(error, 'strerror', None) or error
-        raise UserError(f'network {path} cannot be read; give an .onnx file ({reason})') from error
+        what = 'does not exist' if isinstance(error, FileNotFoundError) else 'cannot be read'
+        raise UserError(f'network {path} {what}; give an .onnx file ({reason})') from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads or _usual_threads()
     options.log_severity_level = 3  # errors are told in one line of our own

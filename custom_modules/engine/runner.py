@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.dist import master_only
 from mmengine.runner import Runner
+from mmengine.visualization import Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -57,6 +58,12 @@ class PoseRunner(Runner):
     def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
         """As Runner's, but a store that does not wait for a GPU at every step."""
         return LazyMessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
+
+    def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
+        """As Runner's, but each run's own: by the name in a config a process would go on with the first run's."""
+        if isinstance(visualizer, dict):
+            visualizer = dict(visualizer, name=self._experiment_name)
+        return super().build_visualizer(visualizer)
 
     def build_dataloader(
         self, dataloader: DataLoader | dict, seed: int | None = None, diff_rank_seed: bool = False

@@ -25,7 +25,8 @@ class PersonDetector:
         device: by default a GPU where there is one.
 
     Raises:
-        UserError: for an unknown name, weights that cannot be had, weights of another model, or a device that cannot be used.
+        UserError: for an unknown name, weights that cannot be had or are of another model, or a device that cannot be
+            used.
     """
 
     def __init__(

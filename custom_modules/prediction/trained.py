@@ -14,7 +14,7 @@ from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.models import BottomupPoseEstimator
 from mmpose.structures import PoseDataSample
 
-from classicpose.networks.estimators import Asked, Found, Sample
+from classicpose.networks.estimators import BottomUpSettings, Found, Sample
 from classicpose.networks.windows import Window
 
 from ..configuration.explain import explained_config_errors
@@ -30,7 +30,7 @@ class TrainedEstimator:
     Args:
         config: the config that the model was trained with.
         checkpoint: its weights (.pth), or its network (.onnx).
-        asked: what is to be another than in the config.
+        settings: of a bottom-up network, what is to be another than in the config.
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
         options: ``key=value`` settings that override the config.
 
@@ -42,11 +42,11 @@ class TrainedEstimator:
         self,
         config: str | Path,
         checkpoint: str | Path,
-        asked: Asked | None = None,
+        settings: BottomUpSettings | None = None,
         device: str | torch.device | None = None,
         options: Sequence[str] = (),
     ) -> None:
-        asked = asked or Asked()
+        settings = settings or BottomUpSettings()
         cfg = load_config(config, options)
         self._explained = functools.partial(explained_config_errors, cfg)
         with self._explained():
@@ -56,17 +56,17 @@ class TrainedEstimator:
         with self._explained():
             self.skeleton = find_skeleton(self.model, cfg)
             self._metainfo = parse_pose_metainfo(self.skeleton.metainfo())
-            steps = steps_after_loading(cfg.test_dataloader.dataset.pipeline, asked.net_resolution)
+            steps = steps_after_loading(cfg.test_dataloader.dataset.pipeline, settings.net_resolution)
             self._transform = Compose(steps)
         resizing = [step for step in steps if isinstance(step, ResizeToHeight)]
         self.net_resolution = (resizing[0].width or -1, resizing[0].height or -1) if resizing else None
-        if asked.scales is not None:
-            self.model.test_cfg['scales'] = asked.scales
-        if self.bottom_up and (asked.thresholds or asked.decoding):
+        if settings.scales is not None:
+            self.model.test_cfg['scales'] = settings.scales
+        if self.bottom_up:
             codec = self.model.head.decoder
-            codec.settings = asked.lowered(codec.settings)
-        self._maps = asked.maps
-        if asked.maps:
+            codec.settings = settings.decoder(codec.settings)
+        self._maps = settings.maps or settings.candidates
+        if self._maps:
             self.model.test_cfg['output_maps'] = True
 
     @property

@@ -225,7 +225,7 @@ def test_scales_are_openposes(openpose: Path) -> None:
 
 def test_single_people_have_no_maps_and_scales(data: Path, tmp_path: Path) -> None:
     config = CONFIGS / 'demo/simplepose_generated.py'
-    with pytest.raises(UserError, match='leave out maximize_positives, part_candidates'):
+    with pytest.raises(UserError, match='leave out maximize_positives, candidates'):
         Predictor(config, checkpoint_of(config, tmp_path), maximize_positives=True, candidates=True)
 
 

@@ -31,6 +31,8 @@ def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None
     checkpoints = [Path(path.read_text()) for path in finished]
     assert all((cascade / path).is_file() for path in checkpoints)
     written = [(cascade / path).stat().st_mtime_ns for path in checkpoints]
+    for path in finished:  # each stage has curves of its own
+        assert list(path.parent.glob('*/vis_data/events.out.*'))
 
     # As if it had been killed in its third stage, after that had begun.
     finished[2].unlink()
