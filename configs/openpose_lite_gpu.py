@@ -17,9 +17,7 @@ coco, lspet, _ = train_dataloader.dataset.datasets
 coco.update(pipeline=[load])
 lspet.update(pipeline=[load, ignore])
 # The same sizes of people and images, in pixels, as with crops of 256.
-crop.update(
-    input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.24, 1.18), short_side=(0.7, 2.1)
-)
+crop.update(input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.24, 1.18), short_side=(0.7, 2.1))
 targets.update(encoder=codec)
 train_dataloader.dataset.update(
     datasets=[coco, lspet], sample_ratio_factor=[1.0, 0.2], pipeline=[crop, colour, targets, pack]

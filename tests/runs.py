@@ -5,6 +5,7 @@ Processes are copies of this one, in which the libraries are loaded already.
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -74,12 +75,19 @@ class _Recorder(Hook):
 
 
 def train(
-    path: Path, work_dir: Path, *, options: Sequence[str], resume: bool = False, processes: int = 1,
-    stop: Stop | None = None, drawn: int = 0,
-) -> list[int]:  # fmt: skip
+    path: Path,
+    work_dir: Path,
+    *,
+    options: Sequence[str],
+    resume: bool = False,
+    processes: int = 1,
+    stop: Stop | None = None,
+    drawn: int = 0,
+) -> list[int]:
     """Train as tools/train.py does. The exit statuses of the processes, minus the signal that ended one.
 
-    What a run draws at its beginning, its seed, is drawn from ``drawn``. ``work_dir`` then also holds what :func:`steps` and :func:`images_read` tell of this part of the training.
+    What a run draws at its beginning, its seed, is drawn from ``drawn``. ``work_dir`` then also holds what
+    :func:`steps` and :func:`images_read` tell of this part of the training.
     """
     work_dir.mkdir(exist_ok=True)
     for path in work_dir.glob(f'{_STEPS}_*'):
@@ -180,7 +188,7 @@ def _become(run: Callable[[int], None], rank: int, output: Path) -> None:
         written = os.open(output, os.O_WRONLY | os.O_APPEND)
         os.dup2(written, 1)
         os.dup2(written, 2)
-        sys.stdout, sys.stderr = open(1, 'w', closefd=False), open(2, 'w', closefd=False)
+        sys.stdout, sys.stderr = (io.TextIOWrapper(io.FileIO(number, 'w')) for number in (1, 2))
         try:
             run(rank)
             status = 0

@@ -13,11 +13,19 @@ from mmpose.models import ResNet
 with read_base():
     from .configs.demo.deeppose_generated import *
 
+model.backbone = dict(
+    type=ResNet,
+    depth=18,
+    num_stages=3,
+    strides=(1, 2, 2),
+    dilations=(1, 1, 1),
+    out_indices=(2,),
+    base_channels=4,
+    stem_channels=4,
+)
 for stage in model.stages:
-    tiny = dict(type=ResNet, depth=18, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
-    stage.backbone = dict(tiny, base_channels=4, stem_channels=4)
     stage.head.update(in_channels=16)
-del stage, tiny
+del stage
 """
 
 

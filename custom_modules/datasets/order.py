@@ -1,4 +1,4 @@
-"""Which samples a training sees, and what they are augmented with: a function of its seed, so that it can go on anywhere.
+"""Which samples a training sees, and how they are augmented: a function of its seed, so that it can go on anywhere.
 
 Positions are counted over all processes: a sample's augmentation does not depend on how many of them there are, on how
 many workers load the data, or on where a training was resumed.
@@ -128,9 +128,8 @@ def repeatable(settings: dict, seed: int) -> dict:
     settings.setdefault('batch_size', 1)
     # Not by update(), by which a config's groups are merged.
     settings['dataset'] = dict(type=SeededDataset, dataset=settings['dataset'])
-    settings['batch_sampler'] = dict(
-        type=TrainingBatches, seed=seed, batches=settings.get('batch_sampler'), drop_last=settings.pop('drop_last', False)
-    )
+    own = dict(batches=settings.get('batch_sampler'), drop_last=settings.pop('drop_last', False))
+    settings['batch_sampler'] = dict(type=TrainingBatches, seed=seed, **own)
     return settings
 
 

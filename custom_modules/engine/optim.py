@@ -13,7 +13,6 @@ from torch import nn
 
 from classicpose.errors import UserError
 
-
 # The second and later members of a head's list of stages.
 _LATER_STAGE = re.compile(r'\.stages\.[1-9]')
 

@@ -77,8 +77,8 @@ class PoseRunner(Runner):
         trains = name == 'train_dataloader' and isinstance(dataloader, dict)
         loader = build_loader(repeatable(dataloader, seed) if trains else dataloader, seed, diff_rank_seed)
         if name:
-            dataset = loader.dataset.dataset if trains else loader.dataset
-            for path, dataset in _leaves(dataset, (name, 'dataset')):
+            whole = loader.dataset.dataset if trains else loader.dataset
+            for path, dataset in _leaves(whole, (name, 'dataset')):
                 if isinstance(getattr(dataset, 'pipeline', None), Compose):
                     dataset.pipeline = ExplainedPipeline(dataset.pipeline, self.cfg, (*path, 'pipeline'))
         return loader

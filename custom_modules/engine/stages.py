@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -124,8 +125,12 @@ def stage_configs(cfg: Config, resume: bool) -> Iterator[Config]:
             if number > 1:
                 set_seed(stage, seed_in(best))
             yield stage
-            agreed(lambda: write_whole(finished, lambda path: path.write_text(best_checkpoint(finished.parent))))
+            agreed(functools.partial(_note_best, finished))
         best = agreed(finished.read_text)
+
+
+def _note_best(finished: Path) -> None:
+    write_whole(finished, lambda note: note.write_text(best_checkpoint(finished.parent)))
 
 
 def best_checkpoint(work_dir: Path) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -11,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import runs
-from mmengine.dataset import pseudo_collate
-from mmpose.registry import DATASETS, MODELS
 import tiny_cascade
 import torch
+from mmengine.dataset import pseudo_collate
+from mmpose.registry import DATASETS, MODELS
 from runs import Stop
 
 from custom_modules.configuration.loading import load_config
@@ -86,9 +85,7 @@ def straight_runs() -> dict[tuple[Training, int], Path]:
 
 
 @pytest.fixture
-def straight(
-    training: Training, processes: int, train: Callable, straight_runs: dict, folder: Path
-) -> Path:
+def straight(training: Training, processes: int, train: Callable, straight_runs: dict, folder: Path) -> Path:
     """The work dir of a training that nothing stopped."""
     key = training, processes
     if key not in straight_runs:
@@ -105,7 +102,7 @@ def test_straight(training: Training, processes: int, straight: Path) -> None:
     passes = 2 if training is SINGLE else 3
     seen = [step for rank in range(processes) for step in runs.steps(straight, rank)]
     assert len(seen) == passes * PEOPLE // 2
-    shown = Counter(path for path in runs.images_read(straight) if '/train2017/' in path)
+    shown = Counter(_trained_on(straight))
     if training is SINGLE:
         assert len({digest for *_, digest in seen}) == len(seen)
         assert sum(shown.values()) == passes * PEOPLE
@@ -142,3 +139,62 @@ def test_stopped(
     differing = [name for name in expected if not torch.equal(expected[name], found[name])]
     assert not differing
 
+
+@pytest.mark.parametrize('training', [SINGLE], ids=['single'])
+def test_two_processes_go_on_where_one_was(training: Training, train: Callable, tmp_path: Path) -> None:
+    """Its first four people were seen; the processes see the others, and of the next epoch everybody."""
+    work_dir = tmp_path / 'work'
+    assert train(work_dir, stop=Stop(signal.SIGINT, 1)) == [130]
+    seen = _trained_on(work_dir)[:4]  # a worker reads ahead
+    assert train(work_dir, resume=True, processes=2, drawn=1) == [0, 0]
+    shown = Counter(seen) + Counter(_trained_on(work_dir))
+    assert sum(shown.values()) == 2 * PEOPLE
+    assert all(count % 2 == 0 for count in shown.values())
+    assert [number for _, number, _ in runs.steps(work_dir)] == [2, 3, 4]
+
+
+COMBINED = Training(
+    'configs/openpose_lite_coco_lsp_flic.py',
+    'generated_data',
+    (
+        'train_dataloader.batch_size=2', 'train_dataloader.num_workers=2', 'train_cfg.max_iters=4',
+        'train_cfg.val_interval=4', 'default_hooks.checkpoint.interval=1', 'val_dataloader.num_workers=0',
+        'val_dataloader.dataset.indices=1',
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize('training', [COMBINED], ids=['combined'])
+def test_several_data_sets_by_iterations(training: Training, train: Callable, tmp_path: Path) -> None:
+    """Which samples of a data set stand for it is drawn, too; the average of the weights goes on."""
+    assert train(tmp_path / 'straight') == [0], runs.output(tmp_path / 'straight')[-3000:]
+    assert train(tmp_path / 'work', stop=Stop(signal.SIGKILL, 2)) == [-signal.SIGKILL]
+    assert train(tmp_path / 'work', resume=True, drawn=1) == [0]
+    assert runs.steps(tmp_path / 'work') == [('work', *step[1:]) for step in runs.steps(tmp_path / 'straight')[2:]]
+    expected, found = (runs.checkpoint(tmp_path / name / 'iter_4.pth') for name in ('straight', 'work'))
+    for group in ('state_dict', 'ema_state_dict'):
+        assert all(torch.equal(value, found[group][name]) for name, value in expected[group].items())
+
+
+@pytest.mark.parametrize('training', [CASCADE], ids=['cascade'])
+@pytest.mark.parametrize('processes', [2])
+def test_errors_are_of_all_people(training: Training, processes: int, straight: Path, folder: Path) -> None:
+    """The second stage knows the first's errors on all validation people, not on a process's share."""
+    cfg = load_config(folder / training.config, training.options)
+    learnt = runs.checkpoint((straight / 'stage_2/finished').read_text())['state_dict']
+    cfg.model.stages = cfg.model.stages[:1]
+    first = MODELS.build(cfg.model).eval()
+    load_weights(first, (straight / 'stage_1/finished').read_text())
+    dataset = DATASETS.build(cfg.val_dataloader.dataset)
+    batch = first.data_preprocessor(pseudo_collate([dataset[index] for index in range(len(dataset))]))
+    boxes, keypoints, visible = (
+        stacked_field(batch['data_samples'], name, batch['inputs'])
+        for name in ('bboxes', 'keypoints', 'keypoints_visible')
+    )
+    first.measure_errors(first.locate(batch['inputs'], boxes)[-1], keypoints, visible)
+    for name in ('error_mean', 'error_covariance'):
+        torch.testing.assert_close(learnt[name], getattr(first, name), rtol=1e-3, atol=1e-4)
+
+
+def _trained_on(work_dir: Path) -> list[str]:
+    return [path for path in runs.images_read(work_dir) if '/train2017/' in path]

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mmengine.config import Config
+import pytest
+import torch
+from mmengine.config import Config, ConfigDict
 
+from classicpose.errors import UserError
 from custom_modules.engine.stages import stage_configs
 
 
@@ -30,7 +33,7 @@ def run(cfg: Config, resume: bool, stop_in: int | None = None) -> list[Config]:
         folder.mkdir(parents=True, exist_ok=True)
         for epoch in (1, 2):
             path = folder / f'best_pdj_auc_epoch_{epoch}.pth'
-            path.touch()
+            torch.save(dict(meta=dict(seed=stage.get('randomness', ConfigDict(seed=7)).seed), state_dict={}), path)
             os.utime(path, (epoch, epoch))
         if len(stage.model.stages) == stop_in:
             break
@@ -45,6 +48,8 @@ def test_every_stage_starts_from_the_best_of_the_one_before(tmp_path: Path) -> N
     assert second.load_from == str(tmp_path / 'stage_1/best_pdj_auc_epoch_2.pth')
     assert third.load_from == str(tmp_path / 'stage_2/best_pdj_auc_epoch_2.pth')
     assert third.work_dir == str(tmp_path / 'stage_3')
+    assert first.get('randomness') is None
+    assert second.randomness.seed == third.randomness.seed == 7  # what the first drew
 
 
 def test_a_killed_run_goes_on_in_its_stage(tmp_path: Path) -> None:
@@ -53,6 +58,14 @@ def test_a_killed_run_goes_on_in_its_stage(tmp_path: Path) -> None:
     assert [len(stage.model.stages) for stage in left] == [2, 3]
     assert left[0].load_from == str(tmp_path / 'stage_1/best_pdj_auc_epoch_2.pth')
     assert run(cascade(tmp_path), resume=True) == []
+
+
+def test_a_damaged_checkpoint_of_the_stage_before_is_named(tmp_path: Path) -> None:
+    run(cascade(tmp_path), resume=False, stop_in=2)
+    best = tmp_path / 'stage_1/best_pdj_auc_epoch_2.pth'
+    best.write_bytes(best.read_bytes()[:100])
+    with pytest.raises(UserError, match='stage_1/best_pdj_auc_epoch_2.pth is incomplete'):
+        run(cascade(tmp_path), resume=True)
 
 
 def test_without_resume_everything_is_trained_again(tmp_path: Path) -> None:

@@ -17,9 +17,7 @@ model.head.update(decoder=codec)
 coco = train_dataloader.dataset
 coco.update(pipeline=[load])
 # The same sizes of people and images, in pixels, as with crops of 256.
-crop.update(
-    input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.28, 1.36), short_side=(0.8, 2.4)
-)
+crop.update(input_size=codec.input_size, heatmap_size=codec.heatmap_size, scale=(0.28, 1.36), short_side=(0.8, 2.4))
 targets.update(encoder=codec)
 train_dataloader.update(batch_size=10)
 train_dataloader.dataset = dict(
