@@ -90,8 +90,8 @@ def train(
     :func:`steps` and :func:`images_read` tell of this part of the training.
     """
     work_dir.mkdir(exist_ok=True)
-    for path in work_dir.glob(f'{_STEPS}_*'):
-        path.unlink()
+    for earlier in work_dir.glob(f'{_STEPS}_*'):
+        earlier.unlink()
     (work_dir / _IMAGES).write_text('')
     with socket.socket() as free:
         free.bind(('localhost', 0))

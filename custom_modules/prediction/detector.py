@@ -25,7 +25,7 @@ class PersonDetector:
         device: by default a GPU where there is one.
 
     Raises:
-        UserError: for an unknown name, weights that cannot be had or are another model's, or a device that cannot be
+        UserError: for an unknown name, weights that cannot be had or are of another model, or a device that cannot be
             used.
     """
 

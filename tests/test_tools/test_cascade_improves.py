@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
+import pytest
 from command_lines import run_tool
 from shipped_configs import REPOSITORY
+
+from custom_modules.engine import launch
 
 FEWER_PEOPLE = """
 from mmengine.config import read_base
@@ -22,15 +24,14 @@ del stage
 """
 
 
-def test_every_stage_is_better_than_the_one_before(tmp_path: Path) -> None:
-    """The demo on a quarter of its people, each shown more often."""
+def test_every_stage_is_better_than_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo on a quarter of its people, each shown more often; in this process, which no limit ends."""
+    monkeypatch.chdir(tmp_path)
     (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
     (tmp_path / 'fewer.py').write_text(FEWER_PEOPLE)
     run_tool('generate_data.py', 'data/flic', '--format', 'flic', '--train', '500', '--val', '200', cwd=tmp_path)
-    run_tool('train.py', 'fewer.py', '--work-dir', 'work', cwd=tmp_path)
-    checkpoint = (tmp_path / 'work/stage_3/finished').read_text()
-    run_tool('test.py', 'fewer.py', checkpoint, '--work-dir', 'work', '--out', 'metrics.json', cwd=tmp_path)
-    metrics = json.loads((tmp_path / 'metrics.json').read_text())
+    launch.train('fewer.py', work_dir='work')
+    metrics = launch.test('fewer.py', Path('work/stage_3/finished').read_text(), work_dir='work')
     for threshold in (0.1, 0.2):
         first, second, third = (metrics[f'{prefix}pdj/mean@{threshold}'] for prefix in ('stage_1/', 'stage_2/', ''))
         assert first < second < third
