@@ -51,12 +51,13 @@ def gaussian_heatmaps(
     centers = np.where(present[..., None], centers, FAR)
     # A Gaussian is the product of one along x and one along y.
     along_x, along_y = (
-        np.exp(-0.5 * (stride / sigma * (np.arange(count) - centers[..., axis, None])) ** 2).astype(np.float32)
+        np.exp((-0.5 * (stride / sigma * (np.arange(count) - centers[..., axis, None])) ** 2).astype(np.float32))
         for axis, count in enumerate(size)
     )
     maps = np.zeros((keypoints.shape[1] + 1, height, width), dtype=np.float32)
+    gaussians = np.empty_like(maps[:-1])
     for own_x, own_y in zip(along_x, along_y, strict=True):
-        gaussians = own_y[:, :, None] * own_x[:, None, :]
+        np.multiply(own_y[:, :, None], own_x[:, None, :], out=gaussians)
         if released:
             gaussians[gaussians < RELEASED_FLOOR] = 0
             np.minimum(maps[:-1] + gaussians, 1, out=maps[:-1])

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from mmengine.logging import print_log
 from mmpose.datasets.datasets.utils import parse_pose_metainfo
 from mmpose.evaluation.metrics import CocoMetric
@@ -109,9 +110,10 @@ class BodyCocoMetric(CheckedCocoMetric):
         """A copy: other metrics see the same samples."""
         people = sample['pred_instances']
         places = people['keypoints']
-        keypoints, _ = convert_keypoints(places, places.any(axis=-1), self.skeleton, self.annotated)
-        _, scores = convert_keypoints(places, people['keypoint_scores'], self.skeleton, self.annotated)
-        converted = people | dict(keypoints=keypoints, keypoint_scores=scores)
+        known = places.any(axis=-1).astype(np.float32)
+        keypoints, known = convert_keypoints(places, known, self.skeleton, self.annotated)
+        # Places as scores: xtcocotools leaves out who has no score above 0, as somebody whose feet all are guesses.
+        converted = people | dict(keypoints=keypoints, keypoint_scores=known)
         return dict(category_id=self._category) | sample | dict(pred_instances=converted)
 
     def compute_metrics(self, results: list) -> dict[str, float]:

@@ -50,11 +50,11 @@ def test_samples_by_length_as_in_openpose() -> None:
     A line of 80 pixels gets sqrt(5 * 80) = 20 samples, one of 10 pixels sqrt(50) = 7 and one of a pixel at least 5.
     """
     for pixels, count in [(80, 20), (10, 7), (1, 5), (2000, 25)]:
-        pafs = np.zeros((2, 3, 3))
+        pafs = np.zeros((2, 4, 3))
         pafs[1, 0] = count  # only the first sample, at the start, is on this row
-        peaks = peaks_at([(1, 0)], [(1, 2)])
-        found = score(pafs, peaks, stride=pixels / 2, samples=None, paf_threshold=0.5, pass_ratio=0.0)
-        weights = np.maximum(1 - 2 * np.arange(count) / (count - 1), 0)
+        peaks = peaks_at([(1, 0)], [(1, 3)])
+        found = score(pafs, peaks, stride=pixels / 3, samples=None, paf_threshold=0.5, pass_ratio=0.0)
+        weights = np.maximum(1 - 3 * np.arange(count) / (count - 1), 0)
         np.testing.assert_allclose(found.limbs.score, [weights.sum()], rtol=1e-6)
 
 
