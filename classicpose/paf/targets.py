@@ -19,8 +19,6 @@ PAPER_FLOOR = 1e-5
 RELEASED_FLOOR = 1e-2
 # Keypoints farther away than this many cells, or nowhere at all, leave no trace and would overflow integers.
 FAR = 1e6
-# Cells on an edge are looked at even if the edge was computed a little short.
-_ROUNDING = 1e-6
 
 
 def gaussian_heatmaps(
@@ -140,8 +138,8 @@ def affinity_fields(
 
 def _cells(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Index, column and row of all cells of the map in M boxes, from ``low`` (M, 2) to ``high``, box by box."""
-    first = np.ceil(np.maximum(low - _ROUNDING, 0)).astype(np.int64)
-    last = np.floor(np.minimum(high + _ROUNDING, np.array(size) - 1)).astype(np.int64)
+    first = np.ceil(np.maximum(low, 0)).astype(np.int64)
+    last = np.floor(np.minimum(high, np.array(size) - 1)).astype(np.int64)
     counts = np.maximum(last - first + 1, 0)
     areas = counts.prod(axis=1)
     box = np.repeat(np.arange(len(areas)), areas)

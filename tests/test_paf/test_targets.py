@@ -76,6 +76,13 @@ def test_two_crossing_limbs_by_hand() -> None:
     assert right.sum() == down.sum() == 7.5
 
 
+def test_a_limb_that_leaves_the_image_is_drawn_up_to_its_border() -> None:
+    keypoints = np.array([[[27.5, 27.5], [1e5, 27.5]]])
+    right, _ = affinity_fields(keypoints, np.ones((1, 2)), [(0, 1)], (8, 8), 8, 4.0)
+    assert right[3].tolist() == [0, 0, 0, 1, 1, 1, 1, 1]
+    assert right.sum() == 5
+
+
 def test_zero_length_limb_gives_zeros() -> None:
     keypoints = np.full((1, 2, 2), 30.0)
     for released in (False, True):
