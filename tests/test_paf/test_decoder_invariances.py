@@ -151,6 +151,16 @@ def test_two_people_who_share_a_peak_are_both_found(seed: int, keypoint: int, an
         assert hits.all()
 
 
+@pytest.mark.parametrize(('height', 'guessed'), [(0.0025, True), (0.0015, False)])
+def test_a_faint_keypoint_is_guessed_where_it_is_and_not_found(height: float, guessed: bool) -> None:
+    person, wrist = UPRIGHT * 250 + [60, 30], OPENPOSE18.keypoints.index('left_wrist')
+    heatmaps, pafs = draw(person[None], np.ones((1, PARTS)), (40, 40))
+    heatmaps[wrist] *= height / heatmaps[wrist].max()
+    keypoints, scores, _ = decode((heatmaps, pafs))
+    assert (scores[0] == 0).nonzero()[0].tolist() == [wrist]
+    np.testing.assert_allclose(keypoints[0, wrist], person[wrist] if guessed else 0, atol=0.5)
+
+
 def keypoints_found(found: People, people: np.ndarray, pixels: float) -> np.ndarray:
     """(N, K) which keypoints of each person were found or guessed, by one of the found people for each."""
     near = np.linalg.norm(found[0] - people[:, None], axis=-1) < pixels
