@@ -12,8 +12,8 @@ from shipped_configs import REPOSITORY
 # From the ground up: what stands later may import what stands earlier, never the other way round.
 FLOORS = dict(
     classicpose=(
-        'errors', 'files', 'images', 'video', 'skeletons', 'people', 'paf', 'networks', 'visualization', 'writers',
-        'inference', 'web', 'command_line', '__main__',
+        'errors', 'progress', 'files', 'images', 'video', 'skeletons', 'people', 'paf', 'networks', 'visualization',
+        'writers', 'inference', 'web', 'command_line', '__main__',
     ),
     custom_modules=(
         'patches', 'codecs', 'configuration', 'datasets', 'metrics', 'models', 'visualization', 'engine', 'deploy',

@@ -39,14 +39,16 @@ def main() -> None:
     args = parse_args()
     # After parsing, so that --help and a mistyped option answer at once.
     from classicpose.errors import report_errors
+    from classicpose.progress import Meter
     from custom_modules.datasets.synthetic.coco import generate_coco
     from custom_modules.datasets.synthetic.flic import generate_flic
 
-    options = {'seed': args.seed, 'progress': show_progress}
+    options = {'seed': args.seed}
     if 'size' in args:
         options['size'] = tuple(args.size)
     started = time.perf_counter()
-    with report_errors():
+    with report_errors(), Meter('images', unit='images') as meter:
+        options['progress'] = lambda done, total: meter.step(done, total=total)
         if args.format == 'flic':
             count = generate_flic(args.out_dir, args.train, args.val, **options)
         else:
@@ -54,11 +56,6 @@ def main() -> None:
             count = args.train + args.val
     seconds = time.perf_counter() - started
     print(f'{args.out_dir}: {count} images in {seconds:.1f} s, {count / seconds:.0f} images/s')
-
-
-def show_progress(done: int, total: int) -> None:
-    if sys.stderr.isatty() and (done % 50 == 0 or done == total):
-        print(f'\r{done}/{total} images', end='\n' if done == total else '', file=sys.stderr)
 
 
 if __name__ == '__main__':

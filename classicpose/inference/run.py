@@ -7,11 +7,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
-
 from ..people import People
+from ..progress import tracked
 from .frames import Frame, Frames
 from .overlap import BackgroundWriter, prefetched
 from .predictor import Predictor
@@ -55,7 +52,7 @@ def run(
         if tracking or smoothing:
             results = _tracked(results, frames, predictor, smoothing)
         check_interrupt = stack.enter_context(_interrupted_between_frames())
-        for frame, people in _with_progress(results, frames.length):
+        for frame, people in tracked(results, 'predict', frames.length, 'frames'):
             background.write(people, frame)
             count += 1
             check_interrupt()
@@ -104,14 +101,3 @@ def _tracked(
         for step in steps:
             people = step(people)
         yield frame, people
-
-
-class _Rate(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f'{task.completed / task.elapsed:.1f} frames/s' if task.elapsed else '')
-
-
-def _with_progress(results: Iterable, length: int | None) -> Iterator:
-    columns = (TextColumn('predict'), BarColumn(), MofNCompleteColumn(), _Rate(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield from progress.track(results, total=length)

@@ -21,9 +21,11 @@ from torch import nn
 from classicpose.errors import UserError
 from classicpose.files import write_whole
 from classicpose.networks.description import KEY, read_description
+from classicpose.progress import tracked
 
 from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
+from ..engine.outputs import key_metric
 from ..models.pose_estimators.deeppose import stacked_field
 from .export import Exported, export
 from .network import onnx_estimator
@@ -97,24 +99,17 @@ def export_smaller(
 @torch.inference_mode()
 def evaluate(cfg: Config, model: nn.Module) -> tuple[str, float]:
     """Name and value of the config's metric, see :func:`key_metric`, of a model on its test data."""
-    with explained_config_errors(cfg):
+    with explained_config_errors(cfg), contextlib.redirect_stdout(None):  # of what pycocotools prints
         dataset = DATASETS.build(cfg.test_dataloader.dataset)
         evaluator = Evaluator(cfg.test_evaluator)
     evaluator.dataset_meta = dataset.metainfo
-    for index in range(len(dataset)):
+    for index in tracked(range(len(dataset)), 'test', len(dataset), 'samples'):
         batch = pseudo_collate([dataset[index]])
         evaluator.process(data_batch=batch, data_samples=model.test_step(batch))
-    with contextlib.redirect_stdout(None):  # pycocotools' tables
+    with contextlib.redirect_stdout(None):
         metrics = evaluator.evaluate(len(dataset))
     name = key_metric(cfg, metrics)
     return name, float(metrics[name])
-
-
-def key_metric(cfg: Config, metrics: Mapping[str, float]) -> str:
-    """Name of the metric by which a config's training knows its best checkpoint; of the first where it has none."""
-    best = cfg.get('default_hooks', {}).get('checkpoint', {}).get('save_best')
-    wanted = [best] if isinstance(best, str) else best or []
-    return next((name for name in wanted if name in metrics), next(iter(metrics)))
 
 
 def _halve(source: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,13 @@ def add_images(cfg: Config, folder: str | Path, maps: bool) -> None:
     if maps:
         # MMPose's own heads call their maps heatmaps.
         cfg.model.test_cfg = dict(cfg.model.get('test_cfg') or {}, output_maps=True, output_heatmaps=True)
+
+
+def key_metric(cfg: Config, metrics: Mapping[str, float]) -> str:
+    """Name of the metric by which a config's training knows its best checkpoint; of the first where it has none."""
+    best = ((cfg.get('default_hooks') or {}).get('checkpoint') or {}).get('save_best')
+    wanted = [best] if isinstance(best, str) else best or []
+    return next((name for name in wanted if name in metrics), next(iter(metrics)))
 
 
 @master_only

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
-from mmengine.dist import master_only
+from mmengine.dist import is_main_process, master_only
+from mmengine.logging import MMLogger
 from mmengine.runner import Runner
 from mmengine.visualization import Visualizer
 from torch import nn
@@ -24,7 +25,9 @@ from .checkpoints import DataOnlyHook, explained_loading
 from .cuda_graphs import record_for_training
 from .hooks.interrupt import InterruptHook
 from .hooks.position import PositionHook
+from .hooks.screen import ScreenHook
 from .scalars import LazyMessageHub
+from .screen import keep_short
 
 # DataLoader refuses these without worker processes.
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout')
@@ -42,6 +45,7 @@ class PoseRunner(Runner):
 
     def __init__(self, *args, **kwargs) -> None:
         self.worked: set[str] = set()
+        self._screen = ScreenHook()
         super().__init__(*args, **kwargs)
 
     def call_hook(self, fn_name: str, **kwargs) -> None:
@@ -50,10 +54,16 @@ class PoseRunner(Runner):
         self.worked.add(fn_name)
 
     def register_hooks(self, *args, **kwargs) -> None:
-        """As Runner's, with hooks that keep checkpoints loadable, and let a training go on from them."""
+        """As Runner's, with hooks that keep checkpoints loadable, let a training go on from them, and show progress."""
         super().register_hooks(*args, **kwargs)
         for hook in (DataOnlyHook(), InterruptHook(), PositionHook()):
             self.register_hook(hook)
+        if is_main_process():
+            self.register_hook(self._screen)
+
+    def build_logger(self, *args, **kwargs) -> MMLogger:
+        """As Runner's, with less on the screen."""
+        return keep_short(super().build_logger(*args, **kwargs))
 
     def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
         """As Runner's, but a store that does not wait for a GPU at every step."""
@@ -87,7 +97,13 @@ class PoseRunner(Runner):
         """As Runner's; with ``cuda_graphs=True`` in the config the network is recorded."""
         if self.cfg.get('cuda_graphs'):
             record_for_training(self.model)
-        return super().train()
+        with self._screen:
+            return super().train()
+
+    def test(self) -> dict:
+        """As Runner's."""
+        with self._screen:
+            return super().test()
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:

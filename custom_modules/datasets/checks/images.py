@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import filecmp
 import os
-import sys
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 
-from rich.console import Console
-from rich.progress import track
-
 from classicpose.errors import UserError
 from classicpose.images import read_image
+from classicpose.progress import tracked
 
 from .coco import ERROR, WARNING, Findings
 from .people import People
@@ -21,7 +18,7 @@ from .people import People
 def check_images(people: People, *, open_them: bool = True) -> Findings:
     """Find images that do not exist and, if they are to be opened, those that are broken or of another size.
 
-    Opening shows a progress bar on a terminal's error output.
+    Opening shows its progress on the error output.
     """
     findings = Findings()
     there = [place for place, path in enumerate(people.images) if os.path.isfile(path)]
@@ -32,15 +29,7 @@ def check_images(people: People, *, open_them: bool = True) -> Findings:
     pool = ThreadPoolExecutor(os.cpu_count())
     try:
         sizes = pool.map(_image_size, [people.images[place] for place in there])
-        bar = track(
-            sizes,
-            'opening images',
-            total=len(there),
-            console=Console(stderr=True),
-            transient=True,
-            disable=not sys.stderr.isatty(),
-        )
-        for place, size in zip(there, bar, strict=True):
+        for place, size in zip(there, tracked(sizes, 'opening images', len(there), 'images'), strict=True):
             stated = people.sizes[place]
             if isinstance(size, str):
                 findings.add(ERROR, 'images that do not open', size)
