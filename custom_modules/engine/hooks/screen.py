@@ -161,7 +161,8 @@ def _facts(runner: Any) -> dict[str, str]:
     if training:
         facts['model'] += f', {sum(size for size, trained in sizes if trained):,} of them trained'
         batch = runner.cfg.train_dataloader.get('batch_size')
-        facts['data'] = f'{len(runner.train_dataloader.dataset):,} samples for training, {batch} a batch'
+        facts['data'] = f'{len(runner.train_dataloader.dataset):,} samples for training'
+        facts['data'] += f', {batch} a batch' if batch else ''
         if runner.cfg.get('val_cfg') is not None:
             facts['data'] += f'; {len(runner.val_dataloader.dataset):,} for validation'
     else:
