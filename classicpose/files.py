@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -57,9 +58,9 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
 
 
 class StreamedFile:
-    r"""A text file that grows while a program runs, and has its name only once it is whole.
+    r"""A file that grows while a program runs, and has its name only once it is whole.
 
-    The text is UTF-8. Of a file name that is not, the other bytes are written as ``\udcf6``, as JSON does.
+    Text is UTF-8. Of a file name that is not, the other bytes are written as ``\udcf6``, as JSON does.
 
     What is written lies in ``<path>.unfinished``. At the end of the ``with`` block it gets its end and its name,
     whatever ended the block, Ctrl-C included: all that was predicted is there. Only where an error came before anything
@@ -95,10 +96,10 @@ class StreamedFile:
         self._written = False
         return self
 
-    def write(self, text: str) -> None:
+    def write(self, entry: str | bytes) -> None:
         """Append a whole entry, or nothing for an image without one."""
         with self._explained():
-            self._append(text)
+            self._append(entry)
         self._whole = self._file.tell()
         self._written = True
 
@@ -113,8 +114,8 @@ class StreamedFile:
             self._append(self._end)
             os.replace(self._unfinished, self._path)
 
-    def _append(self, text: str) -> None:
-        rest = memoryview(text.encode(errors='backslashreplace'))
+    def _append(self, entry: str | bytes) -> None:
+        rest = memoryview(entry.encode(errors='backslashreplace') if isinstance(entry, str) else entry)
         while rest:
             rest = rest[self._file.write(rest) :]
 
@@ -124,3 +125,18 @@ class StreamedFile:
             yield
         except OSError as error:
             raise UserError(f'cannot write {self._path} ({error.strerror or error}): give another path') from error
+
+
+class JsonList(StreamedFile):
+    """A JSON list that grows, an entry a line."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path, start='[', end='\n]\n')
+        self._separator = '\n'
+
+    def extend(self, entries: Iterable[dict]) -> None:
+        """Append entries, or none."""
+        lines = ',\n'.join(json.dumps(entry) for entry in entries)
+        self.write(self._separator + lines if lines else '')
+        if lines:
+            self._separator = ',\n'

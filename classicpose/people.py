@@ -12,6 +12,9 @@ from .skeletons import FACE70, HAND21, Skeleton
 PARTS = dict(hand_left=HAND21, hand_right=HAND21, face=FACE70)
 """What else than the body may be found of a person, by OpenPose's names, and its keypoints."""
 
+AREA_OF_BOX = 0.53
+"""A person's area in shares of the box, as MMPose derives it where an annotation has none."""
+
 
 def image_number(name: str) -> int | None:
     """The number at the end of an image's name, by which COCO's files are called: 139 of ``000000000139``."""
@@ -56,6 +59,7 @@ class People:
             zeros for a person of whom none was found. Empty unless asked for.
         path: the image's or the video's file, camera index or URL; empty for an array.
         frame_number: of a video's frame, from 0; None for an image.
+        time: of a video's frame, in seconds from its beginning; None where it is not known.
     """
 
     name: str
@@ -73,6 +77,28 @@ class People:
     parts: dict[str, np.ndarray] = field(default_factory=dict)
     path: str = ''
     frame_number: int | None = None
+    time: float | None = None
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+    @property
+    def found(self) -> np.ndarray:
+        """(P, K) bool: the keypoints whose score is more than 0, and no infinity or NaN of a diverged network."""
+        return (self.keypoint_scores > 0) & np.isfinite(self.keypoint_scores) & np.isfinite(self.keypoints).all(axis=-1)
+
+    @property
+    def found_keypoints(self) -> np.ndarray:
+        """(P, K, 3) float32: x, y and score of the keypoints that were :attr:`found`, zeros of the others."""
+        table = np.dstack([self.keypoints, self.keypoint_scores])
+        return np.where(self.found[..., None], table, 0).astype(np.float32)
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """(P,): the people's tracks, or where nobody is tracked their places in the image, from 0."""
+        return np.arange(len(self)) if self.track_ids is None else self.track_ids
+
+    @property
+    def source_name(self) -> str:
+        """The video's name, without the frame's number; an image's own."""
+        return self.name if self.frame_number is None else self.name.removesuffix(f'_{self.frame_number:012d}')

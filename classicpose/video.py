@@ -48,8 +48,10 @@ class Video:
     size: tuple[int, int]
     length: int | None
 
-    def frames(self) -> Iterator[tuple[int, np.ndarray]]:
-        """Each chosen frame's number, from 0, and the frame, (H, W, 3) uint8 BGR, upright."""
+    def frames(self) -> Iterator[tuple[int, float | None, np.ndarray]]:
+        """Each chosen frame's number, from 0, its time in seconds, None of cameras, and the frame, (H, W, 3) uint8 BGR,
+        upright.
+        """
         delivered = 0
         with capture_of(self.path) as capture:
             number = self.chosen.start
@@ -58,7 +60,8 @@ class Video:
                 found, image = capture.read()
                 if not found:
                     break
-                yield number, image
+                time = None if self.path.isdecimal() else capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+                yield number, time, image
                 delivered += 1
                 # Skipped frames are decoded all the same: others depend on them.
                 if not all(capture.grab() for _ in range(self.chosen.step - 1)):

@@ -37,6 +37,7 @@ class Frame:
         path: the image's or video's file or URL, or a camera's index.
         number: of a video's frame, from 0; None for an image.
         source: the input it belongs to, as it was given: of an image in a folder, the folder.
+        time: of a video's frame, in seconds from its beginning; None where it is not known.
     """
 
     image: np.ndarray
@@ -44,6 +45,7 @@ class Frame:
     path: str
     number: int | None
     source: str
+    time: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,8 @@ class Frames:
     def __iter__(self) -> Iterator[Frame]:
         for item in self._items:
             if item.video:
-                for number, image in item.video.frames():
-                    yield Frame(image, f'{item.name}_{number:012d}', item.path, number, item.source)
+                for number, time, image in item.video.frames():
+                    yield Frame(image, f'{item.name}_{number:012d}', item.path, number, item.source, time)
                 continue
             try:
                 image = _read(item)

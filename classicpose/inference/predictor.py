@@ -176,6 +176,7 @@ class Predictor:
             boxes=boxes[best],
             path=frame.path,
             frame_number=frame.number,
+            time=frame.time,
         )
         if self._maps or self._candidates:
             self._add_maps(people, results[0])

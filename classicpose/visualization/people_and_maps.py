@@ -34,6 +34,14 @@ _FIELD_OPACITY = 0.8
 
 _CAPTION_HEIGHT = 24  # pixels
 
+# OpenPose's own, higher than the body's: a maximum is there in every map.
+_PART_THRESHOLDS = dict(hand_left=0.2, hand_right=0.2, face=0.4)
+
+
+def part_threshold(part: str, threshold: float) -> float:
+    """From which score on keypoints of a part, one of :data:`~classicpose.people.PARTS` or another, are drawn."""
+    return max(threshold, _PART_THRESHOLDS.get(part, 0.0))
+
 
 def draw_people(
     image: np.ndarray,

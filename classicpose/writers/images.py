@@ -9,23 +9,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from ..errors import make_folder
-from ..files import write_whole
 from ..people import PARTS, People
 from ..video import Video
-from ..visualization.people_and_maps import draw_people
+from ..visualization.people_and_maps import draw_people, part_threshold
+from .base import ImageFiles, Writer
 from .video import VideoFile
-
-# OpenPose's own, higher than the body's: a maximum is there in every map.
-_PART_THRESHOLDS = dict(hand_left=0.2, hand_right=0.2, face=0.4)
 
 
 def draw(image: np.ndarray, people: People, threshold: float) -> np.ndarray:
     """A copy of the image (H, W, 3) with the people, their hands and faces and, where they are tracked, their ids."""
     canvas = draw_people(image, people.keypoints, people.keypoint_scores, people.skeleton, threshold)
     for name, part in people.parts.items():
-        lowest = max(threshold, _PART_THRESHOLDS[name])
-        canvas = draw_people(canvas, part[..., :2], part[..., 2], PARTS[name], lowest)
+        canvas = draw_people(canvas, part[..., :2], part[..., 2], PARTS[name], part_threshold(name, threshold))
     if people.track_ids is not None:
         for keypoints, scores, number in zip(people.keypoints, people.keypoint_scores, people.track_ids, strict=True):
             if not (scores > 0).any():
@@ -37,37 +32,48 @@ def draw(image: np.ndarray, people: People, threshold: float) -> np.ndarray:
     return canvas
 
 
-class RenderedImages:
-    """Writes ``<name>_rendered.png`` for every image or frame, as OpenPose calls them, each whole or not at all.
+class OnBlack(Writer):
+    """Gives another writer of drawings black images instead of those that were looked at."""
 
-    Raises:
-        UserError: when the folder or a file cannot be written.
-    """
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def __enter__(self) -> OnBlack:
+        self._writer.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._writer.__exit__(*error)
+
+    def write(self, people: People, image: np.ndarray) -> None:
+        """Write about the people, on black."""
+        self._writer.write(people, np.zeros_like(image))
+
+
+class RenderedImages(ImageFiles):
+    """Writes ``<name>_rendered.png`` for every image or frame, as OpenPose calls them, with its people."""
 
     endings = ('_rendered.png',)
 
     def __init__(self, folder: str | Path, threshold: float) -> None:
-        self._folder = make_folder(folder)
+        super().__init__(folder)
         self._threshold = threshold
 
-    def __enter__(self) -> RenderedImages:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def write(self, people: People, image: np.ndarray) -> None:
-        """Write the image with its people."""
-        encoded = cv2.imencode('.png', draw(image, people, self._threshold))[1].tobytes()
-        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: path.write_bytes(encoded))
+    def files(self, people: People, image: np.ndarray) -> dict[str, bytes]:
+        """The drawn image."""
+        return {self.endings[0]: cv2.imencode('.png', draw(image, people, self._threshold))[1].tobytes()}
 
 
-class RenderedVideo:
-    """Writes all frames into one video, in a ``with`` statement, see :class:`VideoFile`."""
+class RenderedVideo(Writer):
+    """Writes all frames with their people into one video, see :class:`VideoFile`.
+
+    A video's frames last as long as they did, whatever the rate, where their times are known.
+    """
 
     def __init__(self, path: str | Path, fps: float | None, threshold: float) -> None:
         self._file = VideoFile(path, fps)
         self._threshold = threshold
+        self._last: tuple[str, float | None] = '', None
 
     def __enter__(self) -> RenderedVideo:
         self._file.__enter__()
@@ -78,13 +84,14 @@ class RenderedVideo:
 
     def write(self, people: People, image: np.ndarray) -> None:
         """Append the frame with its people."""
-        self._file.write(draw(image, people, self._threshold))
+        path, time = self._last
+        known = people.path == path and time is not None and people.time is not None
+        self._file.write(draw(image, people, self._threshold), people.time - time if known else None)
+        self._last = people.path, people.time
 
 
-class Renderings:
-    """Writes drawn images, and one ``<name>_rendered.mp4`` of every video, in a ``with`` statement.
-
-    Images are written as :class:`RenderedImages` does.
+class Renderings(Writer):
+    """Writes drawn images as :class:`RenderedImages`, and one ``<name>_rendered.mp4`` of every video.
 
     Args:
         videos: by the path that :attr:`People.path` gives, for the rates of what is written.
@@ -102,9 +109,6 @@ class Renderings:
         self._current = ExitStack()
         self._video: RenderedVideo | None = None
 
-    def __enter__(self) -> Renderings:
-        return self
-
     def __exit__(self, *error: object) -> None:
         self._current.__exit__(*error)
 
@@ -115,8 +119,8 @@ class Renderings:
             return
         if people.path != self._path:
             self._current.close()
-            name = people.name.removesuffix(f'_{people.frame_number:012d}') + self.video_ending
-            video = RenderedVideo(self._folder / name, self._rates[people.path], self._threshold)
+            path = self._folder / f'{people.source_name}{self.video_ending}'
+            video = RenderedVideo(path, self._rates[people.path], self._threshold)
             self._video = self._current.enter_context(video)
             self._path = people.path
         self._video.write(people, image)

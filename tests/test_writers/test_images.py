@@ -10,7 +10,7 @@ import numpy as np
 from classicpose.inference.frames import open_frames
 from classicpose.people import People
 from classicpose.skeletons import COCO17
-from classicpose.writers.images import Renderings, draw
+from classicpose.writers.images import OnBlack, RenderedImages, Renderings, draw
 
 
 def people(**settings: object) -> People:
@@ -66,3 +66,14 @@ def test_hands_are_drawn_where_they_are_certain() -> None:
     assert changed[150:221, 200:291].any()
     only_doubtful = dict(hand_left=np.stack([hand[1], hand[1]]))
     np.testing.assert_array_equal(draw(image, people(parts=only_doubtful), 0.05), plain)
+
+
+def test_skeletons_on_black(tmp_path: Path) -> None:
+    """What is drawn there is drawn over the image in the other, and nothing else."""
+    image = np.full((80, 100, 3), 100, np.uint8)
+    for name, wrap in dict(image=lambda writer: writer, black=OnBlack).items():
+        with wrap(RenderedImages(tmp_path / name, 0.05)) as writer:
+            writer.write(people(), image)
+    over, black = (cv2.imread(str(tmp_path / name / 'a_rendered.png')) for name in ('image', 'black'))
+    np.testing.assert_array_equal(black.any(axis=2), (over != image).any(axis=2))
+    assert black.any()
