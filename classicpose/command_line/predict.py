@@ -15,10 +15,21 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _WHOLE, _DETECTOR = 'image', 'detector'
-_OUTPUTS = (
-    'out_dir', 'write_images', 'write_video', 'write_json', 'write_coco_json', 'write_csv', 'write_heatmaps',
-    'write_maps',
-)  # fmt: skip
+_OUTPUTS = dict(
+    out_dir=('DIR', 'drawn images, and of every video a drawn video'),
+    write_images=('DIR', 'a drawn image of every image and frame'),
+    write_video=('FILE', 'one drawn video (.mp4, .avi, .webm) of all images and frames'),
+    write_json=('DIR', "OpenPose's JSON, one file an image or frame"),
+    write_coco_json=('FILE', "all results in one file in COCO's format"),
+    write_coco_dataset=('FILE', "annotations in COCO's format, to be corrected and trained on"),
+    write_csv=('FILE', 'a table with one row for each person'),
+    write_long_csv=('FILE', 'a table with one row for each keypoint'),
+    write_dlc_csv=('DIR', "DeepLabCut's table of every video"),
+    write_pyskl=('FILE', 'the skeletons of all videos for action recognition (PYSKL, MMAction2)'),
+    write_controlnet=('DIR', "ControlNet's JSON and picture of every image and frame"),
+    write_heatmaps=('DIR', 'the heatmaps and fields, drawn over the images'),
+    write_maps=('DIR', 'the heatmaps and fields as numpy arrays (.npz)'),
+)
 
 
 def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
@@ -40,16 +51,8 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
     )
 
     output = parser.add_argument_group('output, at least one')
-    output.add_argument('--out-dir', metavar='DIR', help='drawn images, and of every video a drawn video')
-    output.add_argument('--write_images', metavar='DIR', help='a drawn image of every image and frame')
-    output.add_argument(
-        '--write_video', metavar='FILE', help='one drawn video (.mp4, .avi, .webm) of all images and frames'
-    )
-    output.add_argument('--write_json', metavar='DIR', help="OpenPose's JSON, one file an image or frame")
-    output.add_argument('--write_coco_json', metavar='FILE', help="all results in one file in COCO's format")
-    output.add_argument('--write_csv', metavar='FILE', help='a table with one row for each person')
-    output.add_argument('--write_heatmaps', metavar='DIR', help='the heatmaps and fields, drawn over the images')
-    output.add_argument('--write_maps', metavar='DIR', help='the heatmaps and fields as numpy arrays (.npz)')
+    for name, (metavar, text) in _OUTPUTS.items():
+        output.add_argument('--out-dir' if name == 'out_dir' else f'--{name}', metavar=metavar, help=text)
     output.add_argument(
         '--model_pose',
         choices=('COCO', 'BODY_25', 'MPI'),
@@ -64,8 +67,12 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
     )
     output.add_argument('--part_candidates', action='store_true', help='in the JSON also all peaks of every keypoint')
     output.add_argument(
-        '--render_threshold', type=float, default=0.05, help='lowest score drawn (default: %(default)s)'
+        '--render_threshold',
+        type=float,
+        default=0.05,
+        help='lowest score drawn, and taken for certain in the dataset and for ControlNet (default: %(default)s)',
     )
+    output.add_argument('--disable_blending', action='store_true', help='draw on black')
 
     network = parser.add_argument_group('the network')
     network.add_argument(
@@ -257,13 +264,13 @@ def _is_box_file(path: Path) -> bool:
 
 def _outputs(args: argparse.Namespace, frames) -> Iterator[str | Path]:
     """The files that will be written, of those in folders about a video's frames only such as are there already."""
-    from ..writers import images, maps, openpose_json
+    from ..writers import controlnet, images, maps, openpose_json
 
-    yield from filter(None, (args.write_video, args.write_coco_json, args.write_csv))
+    yield from (path for name, (kind, _) in _OUTPUTS.items() if kind == 'FILE' and (path := getattr(args, name)))
     in_folders = (
         (args.out_dir, images.Renderings), (args.write_images, images.RenderedImages),
         (args.write_json, openpose_json.OpenPoseJson), (args.write_heatmaps, maps.MapImages),
-        (args.write_maps, maps.MapArrays),
+        (args.write_maps, maps.MapArrays), (args.write_controlnet, controlnet.ControlNet),
     )  # fmt: skip
     for folder, writer in in_folders:
         for path, name in frames.names.items() if folder else ():
@@ -277,27 +284,26 @@ def _outputs(args: argparse.Namespace, frames) -> Iterator[str | Path]:
 
 
 def _writers(args: argparse.Namespace, frames, predictor) -> list:
-    from ..writers import coco_json, csv_table, images, maps, openpose_json
+    from ..writers import action, coco_json, controlnet, images, maps, openpose_json, tables
 
-    writers = []
-    if args.out_dir:
-        writers.append(images.Renderings(args.out_dir, frames.videos, args.render_threshold))
-    if args.write_images:
-        writers.append(images.RenderedImages(args.write_images, args.render_threshold))
-    if args.write_video:
-        writers.append(images.RenderedVideo(args.write_video, frames.fps, args.render_threshold))
-    if args.write_json:
-        named = dict(COCO='coco18', BODY_25='body25', MPI='mpi15')
-        layout = named[args.model_pose] if args.model_pose else openpose_json.own_layout(predictor.skeleton)
-        writers.append(
-            openpose_json.OpenPoseJson(args.write_json, layout, args.keypoint_scale, predictor.net_resolution)
-        )
-    if args.write_coco_json:
-        writers.append(coco_json.CocoResults(args.write_coco_json, frames.numbered))
-    if args.write_csv:
-        writers.append(csv_table.CsvTable(args.write_csv, predictor.skeleton, predictor.parts))
-    if args.write_heatmaps:
-        writers.append(maps.MapImages(args.write_heatmaps))
-    if args.write_maps:
-        writers.append(maps.MapArrays(args.write_maps))
-    return writers
+    threshold, columns = args.render_threshold, (predictor.skeleton, predictor.parts)
+    on_black = images.OnBlack if args.disable_blending else lambda writer: writer
+    layout = dict(COCO='coco18', BODY_25='body25', MPI='mpi15').get(args.model_pose)
+    layout = layout or openpose_json.own_layout(predictor.skeleton)
+    json_settings = layout, args.keypoint_scale, predictor.net_resolution
+    makers = dict(
+        out_dir=lambda path: on_black(images.Renderings(path, frames.videos, threshold)),
+        write_images=lambda path: on_black(images.RenderedImages(path, threshold)),
+        write_video=lambda path: on_black(images.RenderedVideo(path, frames.fps, threshold)),
+        write_json=lambda path: openpose_json.OpenPoseJson(path, *json_settings),
+        write_coco_json=lambda path: coco_json.CocoResults(path, frames.numbered),
+        write_coco_dataset=lambda path: coco_json.CocoDataset(path, threshold),
+        write_csv=lambda path: tables.WideTable(path, *columns),
+        write_long_csv=lambda path: tables.LongTable(path, *columns),
+        write_dlc_csv=lambda path: tables.DeepLabCutTables(path, predictor.skeleton),
+        write_pyskl=action.ActionFile,
+        write_controlnet=lambda path: controlnet.ControlNet(path, threshold),
+        write_heatmaps=lambda path: on_black(maps.MapImages(path)),
+        write_maps=maps.MapArrays,
+    )
+    return [makers[name](path) for name in _OUTPUTS if (path := getattr(args, name))]

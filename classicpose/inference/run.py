@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from ..people import People
 from ..progress import tracked
+from ..writers.base import Writer
 from .frames import Frame, Frames
 from .overlap import BackgroundWriter, prefetched
 from .predictor import Predictor
@@ -22,7 +23,7 @@ _AHEAD = 4
 def run(
     predictor: Predictor,
     frames: Frames,
-    writers: Sequence[object],
+    writers: Sequence[Writer],
     tracking: bool = False,
     smoothing: bool = False,
 ) -> int:
@@ -31,7 +32,7 @@ def run(
     After Ctrl-C or an error, what was predicted is written and every file is finished.
 
     Args:
-        writers: context managers with ``write(people, image)``.
+        writers: of the files about them.
         tracking: give people ids that last through an input: a video, or a folder in the order of its images.
         smoothing: filter the tracked people's keypoints over time.
 

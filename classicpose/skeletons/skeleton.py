@@ -78,7 +78,7 @@ class Skeleton:
     @cached_property
     def colors(self) -> list[tuple[int, int, int]]:
         """One RGB colour a keypoint, evenly around the colour circle."""
-        return _color_circle(len(self.keypoints))
+        return color_circle(len(self.keypoints))
 
     @cached_property
     def limb_colors(self) -> list[tuple[int, int, int]]:
@@ -212,7 +212,8 @@ def _mirrored_name(name: str) -> str:
     return name
 
 
-def _color_circle(count: int) -> list[tuple[int, int, int]]:
+def color_circle(count: int) -> list[tuple[int, int, int]]:
+    """RGB colours of full strength, evenly around the colour circle from red."""
     hues = (colorsys.hsv_to_rgb(index / count, 1.0, 1.0) for index in range(count))
     return [tuple(round(255 * channel) for channel in rgb) for rgb in hues]
 

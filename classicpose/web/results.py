@@ -22,11 +22,12 @@ from ..inference.run import run
 from ..people import People
 from ..skeletons import OPENPOSE18
 from ..video import open_video
+from ..writers.base import Writer
 from ..writers.coco_json import CocoResults
-from ..writers.csv_table import CsvTable
 from ..writers.images import RenderedImages, RenderedVideo
 from ..writers.maps import MapImages
 from ..writers.openpose_json import OpenPoseJson, own_layout
+from ..writers.tables import WideTable
 
 MOST_PIXELS = 64_000_000
 """Of an uploaded image; a phone's have up to 50 million."""
@@ -130,7 +131,7 @@ def _look_at(upload: Path, settings: Settings, folder: Path) -> Results:
         RenderedVideo(rendering, frames.fps, settings.render_threshold)
         if is_video
         else RenderedImages(folder, settings.render_threshold),
-        CsvTable(folder / f'{name}.csv', predictor.skeleton),
+        WideTable(folder / f'{name}.csv', predictor.skeleton),
     ]
     # What has none of a person's keypoints is in the CSV alone.
     if set(predictor.skeleton.keypoints) & set(OPENPOSE18.keypoints):
@@ -198,7 +199,7 @@ def _summary(people: int, count: int, frames: Frames) -> str:
 
 
 @dataclass
-class _PeopleTable:
+class _PeopleTable(Writer):
     """Collects, as the other writers write, a row a person: one of an image, one track of a video.
 
     Attributes:
@@ -208,15 +209,8 @@ class _PeopleTable:
     scores: dict[int, list[float]] = field(default_factory=lambda: defaultdict(list))
     keypoints: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
 
-    def __enter__(self) -> _PeopleTable:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
     def write(self, people: People, image: np.ndarray | None = None) -> None:
-        numbers = range(len(people)) if people.track_ids is None else people.track_ids
-        for number, score, keypoint_scores in zip(numbers, people.scores, people.keypoint_scores, strict=True):
+        for number, score, keypoint_scores in zip(people.numbers, people.scores, people.keypoint_scores, strict=True):
             self.scores[int(number)].append(float(score))
             self.keypoints[int(number)].append(int((keypoint_scores > 0).sum()))
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import cv2
 import numpy as np
 
-from ..errors import UserError, make_folder
-from ..files import write_whole
+from ..errors import UserError
 from ..people import People
 from ..visualization.people_and_maps import draw_heatmaps, draw_pafs
+from .base import ImageFiles
 
 
-class MapImages:
+class MapImages(ImageFiles):
     """Writes ``<name>_heatmaps.jpg`` and ``<name>_pafs.jpg``, the maps laid over the image.
-
-    Each file appears whole or not at all.
 
     Raises:
         UserError: when the folder or a file cannot be written, or the people come without maps.
@@ -24,17 +22,8 @@ class MapImages:
 
     endings = ('_heatmaps.jpg', '_pafs.jpg')
 
-    def __init__(self, folder: str | Path) -> None:
-        self._folder = make_folder(folder)
-
-    def __enter__(self) -> MapImages:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def write(self, people: People, image: np.ndarray) -> None:
-        """Write the images of the maps that ``people`` comes with; ``image`` is (H, W, 3) uint8 BGR."""
+    def files(self, people: People, image: np.ndarray) -> dict[str, bytes]:
+        """The images of the maps that ``people`` comes with."""
         _check_maps(people)
         drawings = {}
         if people.heatmaps is not None:
@@ -43,14 +32,12 @@ class MapImages:
             drawings[self.endings[0]] = draw_heatmaps(image, heatmaps, people.image_to_map)
         if people.pafs is not None:
             drawings[self.endings[1]] = draw_pafs(image, people.pafs, people.image_to_map)
-        for ending, drawing in drawings.items():
-            # Not cv2.imwrite, which takes the format from the file's name and says nothing when the disk is full.
-            encoded = cv2.imencode('.jpg', drawing)[1].tobytes()
-            write_whole(self._folder / f'{people.name}{ending}', lambda path, data=encoded: path.write_bytes(data))
+        # Not cv2.imwrite, which takes the format from the file's name and says nothing when the disk is full.
+        return {ending: cv2.imencode('.jpg', drawing)[1].tobytes() for ending, drawing in drawings.items()}
 
 
-class MapArrays:
-    """Writes ``<name>_maps.npz``, for ``numpy.load``. Each file appears whole or not at all.
+class MapArrays(ImageFiles):
+    """Writes ``<name>_maps.npz``, for ``numpy.load``.
 
     The arrays in it are, where the network gives them,
 
@@ -67,17 +54,8 @@ class MapArrays:
 
     endings = ('_maps.npz',)
 
-    def __init__(self, folder: str | Path) -> None:
-        self._folder = make_folder(folder)
-
-    def __enter__(self) -> MapArrays:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def write(self, people: People, image: np.ndarray | None = None) -> None:
-        """Write the file of an image."""
+    def files(self, people: People, image: np.ndarray | None = None) -> dict[str, bytes]:
+        """The file of an image."""
         _check_maps(people)
         skeleton = people.skeleton
         arrays = dict(
@@ -88,13 +66,9 @@ class MapArrays:
         )
         maps = dict(heatmaps=people.heatmaps, pafs=people.pafs)
         arrays |= {name: np.asarray(values, np.float32) for name, values in maps.items() if values is not None}
-        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: _save(path, arrays))
-
-
-def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    # Opened here, as numpy would append .npz to another name.
-    with path.open('wb') as file:
+        file = io.BytesIO()
         np.savez_compressed(file, **arrays)
+        return {self.endings[0]: file.getvalue()}
 
 
 def _check_maps(people: People) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError, make_folder
-from ..files import six_digits, write_whole
+from ..errors import UserError
+from ..files import six_digits
 from ..people import People
 from ..skeletons import BODY25, MPI15, OPENPOSE18, Skeleton, convert_keypoints
+from .base import ImageFiles
 
 LAYOUTS = dict(coco18=OPENPOSE18, body25=BODY25, mpi15=MPI15)
 """OpenPose's models by the order of their keypoints: COCO, BODY_25 and MPI."""
@@ -36,8 +37,8 @@ _OTHERS = (
 _NOBODY_TRACKED = -1
 
 
-class OpenPoseJson:
-    """Writes ``<name>_keypoints.json`` for every image, people or not. Each file appears whole or not at all.
+class OpenPoseJson(ImageFiles):
+    """Writes ``<name>_keypoints.json`` for every image, people or not.
 
     Args:
         folder: made where it does not exist.
@@ -57,19 +58,13 @@ class OpenPoseJson:
         net_size: tuple[int, int] | None = None,
     ) -> None:
         _check(layout, keypoint_scale, net_size)
-        self._folder = make_folder(folder)
+        super().__init__(folder)
         self._settings = dict(layout=layout, keypoint_scale=keypoint_scale, net_size=net_size)
 
-    def __enter__(self) -> OpenPoseJson:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def write(self, people: People, image: np.ndarray | None = None) -> None:
-        """Write the file of an image."""
+    def files(self, people: People, image: np.ndarray | None) -> dict[str, bytes]:
+        """The file of an image."""
         contents = json.dumps(openpose_people(people, **self._settings), separators=(',', ':'))
-        write_whole(self._folder / f'{people.name}{self.endings[0]}', lambda path: path.write_text(contents))
+        return {self.endings[0]: contents.encode()}
 
 
 def openpose_people(
@@ -159,10 +154,8 @@ def converted_people(people: People, target: Skeleton) -> np.ndarray:
             f'{", ".join(source.keypoints[:4])}, ... against {", ".join(target.keypoints[:4])}, ...; '
             'write CSV instead'
         )
-    # JSON has no NaN, which a diverged network may give.
-    known = np.isfinite(people.keypoints).all(axis=-1) & np.isfinite(people.keypoint_scores)
-    scores = np.where(known, people.keypoint_scores, 0).clip(min=0)
-    return np.dstack(convert_keypoints(people.keypoints, scores, source, target))
+    keypoints, scores = people.found_keypoints[..., :2], people.found_keypoints[..., 2]
+    return np.dstack(convert_keypoints(keypoints, scores, source, target))
 
 
 def _finite(keypoints: np.ndarray) -> np.ndarray:

@@ -21,6 +21,7 @@ from mmengine.fileio import exists
 from mmengine.logging import print_log
 
 from classicpose.errors import UserError, count_and_name
+from classicpose.people import AREA_OF_BOX
 from classicpose.skeletons import COCO17, COCO23, Skeleton
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 FARTHEST = 1e5
 """Pixels. No image has a larger side, and pycocotools allocates memory for all that a polygon spans."""
-AREA_OF_BOX = 0.53
-"""A person's area in shares of the box, as MMPose derives it where an annotation has none."""
 
 _NUMBERS = frozenset({int, float})
 _POLYGON = 6  # numbers; fewer pycocotools takes for a box, or for something else

@@ -37,8 +37,8 @@ def predict(folder: Path, frames: int) -> list[int]:
     from classicpose.inference.frames import open_frames
     from classicpose.inference.predictor import Predictor
     from classicpose.inference.run import run
-    from classicpose.writers.csv_table import CsvTable
     from classicpose.writers.images import RenderedVideo
+    from classicpose.writers.tables import WideTable
     from classicpose.writers.video import VideoFile
     from reliability.mutations import make_inputs, train_once
 
@@ -51,7 +51,7 @@ def predict(folder: Path, frames: int) -> list[int]:
     video = open_frames(folder / 'long.mp4')
     predictor = Predictor('tiny.py', 'last.pth')
     memory = _Memory()
-    writers = [CsvTable(folder / 'out.csv', predictor.skeleton), RenderedVideo(folder / 'out.mp4', 25, 0.05), memory]
+    writers = [WideTable(folder / 'out.csv', predictor.skeleton), RenderedVideo(folder / 'out.mp4', 25, 0.05), memory]
     count = run(predictor, video, writers, tracking=True)
     assert count == len(memory.bytes) == frames
     return memory.bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import pickle
 import runpy
 import shutil
 import signal
@@ -55,10 +56,13 @@ def predict(folder: Path, model: str, *args: object, status: int = 0) -> subproc
 
 
 def test_images_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
-    out = dict(write_images='i', write_json='j', write_heatmaps='h', write_maps='m')
+    out = dict(
+        write_images='i', write_json='j', write_heatmaps='h', write_maps='m', write_controlnet='c', write_dlc_csv='d'
+    )
     flags = [word for option, name in out.items() for word in (f'--{option}', tmp_path / name)]
     files = ['--write_coco_json', tmp_path / 'coco.json', '--write_csv', tmp_path / 'people.csv']
-    files += ['--write_video', tmp_path / 'all.mp4']
+    files += ['--write_video', tmp_path / 'all.mp4', '--write_long_csv', tmp_path / 'long.csv']
+    files += ['--write_coco_dataset', tmp_path / 'labels.json', '--write_pyskl', tmp_path / 'action.pkl']
     predict(folder, 'openpose', 'images', *flags, *files, '--part_candidates', '--net_resolution', '-1x64')
     assert {path.name for path in (tmp_path / 'i').iterdir()} == {f'{name}_rendered.png' for name in 'abc'}
     assert {path.name for path in (tmp_path / 'h').iterdir()} == {
@@ -70,16 +74,26 @@ def test_images_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
         assert contents['version'] == 1.3
         assert len(contents['part_candidates'][0]) == 18
     assert isinstance(json.loads((tmp_path / 'coco.json').read_text()), list)
-    assert (tmp_path / 'people.csv').read_text().startswith('name,track_id,score')
+    labels = json.loads((tmp_path / 'labels.json').read_text())
+    assert [Path(image['file_name']) for image in labels['images']] == [folder / f'images/{name}.png' for name in 'abc']
+    assert [sample['total_frames'] for sample in pickle.loads((tmp_path / 'action.pkl').read_bytes())] == [3]
+    assert {path.name for path in (tmp_path / 'c').iterdir()} == {'frames.json'} | {
+        f'{name}_controlnet.{ending}' for name in 'abc' for ending in ('json', 'png')
+    }
+    assert [path.name for path in (tmp_path / 'd').iterdir()] == ['images.csv']
+    for name in ('people', 'long'):
+        with open(tmp_path / f'{name}.csv', newline='') as file:
+            assert {row['file'] for row in csv.DictReader(file)} == {f'images/{image}.png' for image in 'abc'}
     assert cv2.VideoCapture(str(tmp_path / 'all.mp4')).get(cv2.CAP_PROP_FRAME_COUNT) == 3
 
 
 def test_boxes_of_single_people(folder: Path, tmp_path: Path) -> None:
     args = ['images', '--boxes', 'boxes.json', '--write_csv', tmp_path / 'people.csv', '--number_people_max', 5]
     predict(folder, 'resnet18_regression', *args)
-    rows = list(csv.DictReader((tmp_path / 'people.csv').open()))
+    *rows, b, c = csv.DictReader((tmp_path / 'people.csv').open())
+    assert (b['name'], b['person'], c['name'], c['person']) == ('b', '', 'c', '')
     assert [(row['name'], float(row['x1']), float(row['x2'])) for row in rows] == [('a', 0, 20), ('a', 30, 50)]
-    assert [float(row['score']) for row in rows] == [0.5, 1]  # coordinates have no scores of their own
+    assert [float(row['person_score']) for row in rows] == [0.5, 1]  # coordinates have no scores of their own
 
 
 def test_video_is_drawn_tracked_and_as_long_as_it_was(folder: Path, tmp_path: Path) -> None:
