@@ -6,13 +6,14 @@ import json
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import pytest
 from shipped_configs import REPOSITORY
 
+from classicpose.images import read_image
 from classicpose.skeletons import COCO17, OPENPOSE18
 from classicpose.writers.video import VideoFile
 from custom_modules.datasets import BottomUpCocoDataset
@@ -21,8 +22,9 @@ pytestmark = pytest.mark.clients
 LABELS = 'coco/annotations/person_keypoints_train.json'
 
 
-def client(name: str) -> ModuleType:
-    return pytest.importorskip(name, reason=f'needs {name}: pip install -r requirements-clients.txt')
+def needs(name: str) -> pytest.MarkDecorator:
+    reason = f'needs {name}: pip install -r requirements-clients.txt'
+    return pytest.mark.skipif(find_spec(name) is None, reason=reason)
 
 
 @pytest.fixture(scope='module')
@@ -32,7 +34,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     photograph = folder / 'coco/images/train/photo.jpg'
     photograph.parent.mkdir(parents=True)
     photograph.write_bytes((REPOSITORY / 'docs/samples/baseball_1888.jpg').read_bytes())
-    image = _read(photograph)
+    image = read_image(str(photograph))
     with VideoFile(folder / 'walk.mp4', 10) as video:
         for shift in range(4):
             video.write(np.roll(image, 2 * shift, axis=1))
@@ -43,15 +45,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _read(path: Path) -> np.ndarray:
-    from classicpose.images import read_image
-
-    return read_image(str(path))
-
-
+@needs('datumaro')
 def test_predict_correct_train(written: Path, tmp_path: Path) -> None:
     """Datumaro, with which CVAT imports and exports, reads all people, and after a correction our training does."""
-    client('datumaro')
     from datumaro import Dataset, Points
 
     labels = Dataset.import_from(str(written / 'coco'), 'coco_person_keypoints')
@@ -85,8 +81,8 @@ def test_predict_correct_train(written: Path, tmp_path: Path) -> None:
         np.testing.assert_allclose(after[name], keypoints, atol=0.01)  # Datumaro has two digits
 
 
+@needs('label_studio_converter')
 def test_label_studio(written: Path, tmp_path: Path) -> None:
-    client('label_studio_converter')
     from label_studio_converter.imports.coco import convert_coco_to_ls
 
     convert_coco_to_ls(str(written / LABELS), str(tmp_path / 'tasks.json'), out_type='predictions')
@@ -96,8 +92,8 @@ def test_label_studio(written: Path, tmp_path: Path) -> None:
     assert [mark['type'] for mark in marks] == ['rectanglelabels', *['keypointlabels'] * len(COCO17.keypoints)]
 
 
+@needs('pandas')
 def test_the_lines_of_pandas_in_the_documentation(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    client('pandas')
     monkeypatch.chdir(written)
     page = (REPOSITORY / 'docs/downstream.md').read_text()
     (code,) = (block for block in re.findall('```python\n(.*?)```', page, re.DOTALL) if 'pandas' in block)

@@ -75,11 +75,12 @@ class CocoDataset(FileAtTheEnd):
     """Writes people as annotations in COCO's keypoint format, for labelling tools to correct and networks to train on.
 
     Images and annotations have ids from 1 on. A person has the keypoints of :func:`annotated_skeleton`, with v = 2
-    where the score is more than ``threshold``, else 0; the box around these; its :data:`AREA_OF_BOX` as area; no
-    outline. People without such a keypoint are left out, images without people are there.
+    where the score is more than ``threshold`` and the place in the image, else 0; the box around these; its
+    :data:`AREA_OF_BOX` as area; no outline. People without such a keypoint are left out, images without people are
+    there.
 
-    An image's ``file_name`` is its path from the folder of ``path`` on, or from its root where it lies elsewhere. What is
-    in no file as it was seen, a video's frame or a photograph that its EXIF data turn, is written to the folder
+    An image's ``file_name`` is its path from the folder of ``path`` on, or the full one where it lies elsewhere. What
+    is in no file as it was seen, a video's frame or a photograph that its EXIF data turn, is written to the folder
     ``<path without ending>_images``. Where ``path`` is ``annotations/person_keypoints_<split>.json``, as in COCO, both
     folders are ``images/<split>`` beside ``annotations``.
 
@@ -107,6 +108,8 @@ class CocoDataset(FileAtTheEnd):
         number = len(self._images) + 1
         entry = dict(id=number, file_name=self._file_name(people, image), width=width, height=height)
         keypoints = converted_people(people, self._skeleton)
+        last = np.array(people.image_size) - 1
+        keypoints[((keypoints[..., :2] < 0) | (keypoints[..., :2] > last)).any(axis=-1)] = 0
         for person in keypoints[(keypoints[..., 2] > self._threshold).any(axis=1)]:
             own = dict(id=len(self._annotations) + 1, image_id=number, category_id=_PERSON)
             self._annotations.append(json.dumps(own | annotation(person, self._threshold)))

@@ -50,6 +50,7 @@ def written(path: Path, *images: People, threshold: float = 0.2) -> dict:
 
 def test_annotations_field_by_field(tmp_path: Path) -> None:
     image = people(image_file(tmp_path / 'a.png'))
+    image.keypoints[1, OPENPOSE18.keypoints.index('left_ear')] = 160, 50  # beside the image
     contents = written(tmp_path / 'labels.json', image)
     assert contents['images'] == [dict(id=1, file_name='a.png', width=160, height=120)]
     (category,) = contents['categories']
@@ -57,10 +58,10 @@ def test_annotations_field_by_field(tmp_path: Path) -> None:
     assert {tuple(limb) for limb in category['skeleton']} == {(start + 1, end + 1) for start, end in COCO17.limbs}
     first, second = contents['annotations']
     assert (first['id'], second['id'], second['image_id'], second['category_id']) == (1, 2, 1, 1)
-    assert (first['num_keypoints'], second['num_keypoints']) == (17, 15)
+    assert (first['num_keypoints'], second['num_keypoints']) == (17, 14)
     assert (second['iscrowd'], second['segmentation']) == (0, [])
     table = np.reshape(second['keypoints'], (17, 3))
-    uncertain = [COCO17.keypoints.index(name) for name in ('nose', 'right_ankle')]
+    uncertain = [COCO17.keypoints.index(name) for name in ('nose', 'right_ankle', 'left_ear')]
     assert not table[uncertain].any()
     own = [OPENPOSE18.keypoints.index(name) for name in COCO17.keypoints]
     there = np.delete(np.arange(17), uncertain)
