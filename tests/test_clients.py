@@ -52,7 +52,8 @@ def test_predict_correct_train(written: Path, tmp_path: Path) -> None:
 
     labels = Dataset.import_from(str(written / 'coco'), 'coco_person_keypoints')
     items = {item.id: item for item in labels}
-    assert set(items) == {'photo', *(f'walk_{number:012d}' for number in range(5))}
+    frames = {f'person_keypoints_train_images/walk_{number:012d}' for number in range(5)}
+    assert set(items) == {'photo', *frames}
     assert all(item.media.data is not None for item in items.values())
     contents = json.loads((written / LABELS).read_text())
     people = [a for item in items.values() for a in item.annotations if isinstance(a, Points)]

@@ -79,10 +79,10 @@ class CocoDataset(FileAtTheEnd):
     :data:`AREA_OF_BOX` as area; no outline. People without such a keypoint are left out, images without people are
     there.
 
-    An image's ``file_name`` is its path from the folder of ``path`` on, or the full one where it lies elsewhere. What
-    is in no file as it was seen, a video's frame or a photograph that its EXIF data turn, is written to the folder
-    ``<path without ending>_images``. Where ``path`` is ``annotations/person_keypoints_<split>.json``, as in COCO, both
-    folders are ``images/<split>`` beside ``annotations``.
+    An image's ``file_name`` is its path from the folder of ``path`` on, or the full one where it lies elsewhere. Where
+    ``path`` is ``annotations/person_keypoints_<split>.json``, as in COCO, it is that from ``images/<split>`` on, beside
+    ``annotations``. What is in no file as it was seen, a video's frame or a photograph that its EXIF data turn, is
+    written to a folder there, called as the file with ``_images`` behind.
 
     Raises:
         UserError: when a file cannot be written.
@@ -94,7 +94,8 @@ class CocoDataset(FileAtTheEnd):
         split = file.stem.removeprefix('person_keypoints_')
         in_coco = file.parent.with_name('images') / split if file.parent.name == 'annotations' else None
         self._start = in_coco or file.parent
-        self._new_images = in_coco or file.with_name(f'{file.stem}_images')
+        # Not among the photographs, where the turned one would replace its original.
+        self._new_images = self._start / f'{file.stem}_images'
         self._threshold = threshold
         self._skeleton: Skeleton | None = None
         # As text, which takes a tenth of the memory.

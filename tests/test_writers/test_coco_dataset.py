@@ -122,15 +122,19 @@ class TestFileNames:
         assert Path(image['file_name']).name == 'walk_000000000007.jpg'
         assert cv2.imread(str(start / image['file_name'])).shape == (*SIZE[::-1], 3)
 
-    def test_a_photograph_that_its_exif_data_turn_is_written_upright(self, tmp_path: Path) -> None:
-        """Training ignores them, prediction does not."""
+    @pytest.mark.parametrize('labels', ['labels.json', 'annotations/person_keypoints_val.json'])
+    def test_a_photograph_that_its_exif_data_turn_is_written_upright(self, tmp_path: Path, labels: str) -> None:
+        """Training ignores them, prediction does not. The original stays."""
         exif = Image.Exif()
         exif[0x0112] = 6
-        path = image_file(tmp_path / 'phone.jpg', exif=exif)
+        start = tmp_path / ('images/val' if 'val' in labels else '')
+        path = image_file(start / 'phone.jpg', exif=exif)
+        before = path.read_bytes()
         turned = replace(people(path), image_size=SIZE[::-1])
-        (image,) = written(tmp_path / 'labels.json', turned)['images']
-        assert image['file_name'] == 'labels_images/phone.jpg'
-        stored = cv2.imread(str(tmp_path / image['file_name']), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        (image,) = written(tmp_path / labels, turned)['images']
+        assert image['file_name'] == f'{Path(labels).stem}_images/phone.jpg'
+        assert path.read_bytes() == before
+        stored = cv2.imread(str(start / image['file_name']), cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
         assert stored.shape[1::-1] == (image['width'], image['height']) == SIZE[::-1]
 
 
