@@ -98,6 +98,12 @@ def test_head_reports_every_stage() -> None:
     assert list(losses) == [f'loss_{kind}_{stage}' for stage in (1, 2, 3) for kind in ('paf', 'heatmap')]
 
 
+def test_a_stride_that_is_not_the_codecs() -> None:
+    head = OpenPoseHead(128, CODEC, num_stages=1)
+    with pytest.raises(UserError, match='the stride 32 .maps of 2x2 cells.*codec 8 .targets of 8x8'):
+        head.loss([torch.zeros(1, 128, 2, 2)], [sample()])
+
+
 def test_no_gradient_under_the_mask() -> None:
     mask = np.ones((8, 8), dtype=np.float32)
     mask[2:5, 3:7] = 0

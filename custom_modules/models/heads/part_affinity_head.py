@@ -11,6 +11,7 @@ from mmpose.registry import KEYPOINT_CODECS, MODELS
 from mmpose.utils.typing import InstanceList, SampleList
 from torch import nn
 
+from classicpose.errors import UserError
 from classicpose.skeletons import Skeleton
 
 from ...codecs.channels import annotated_channels
@@ -86,6 +87,9 @@ class PartAffinityHead(BaseHead):
                 nothing is known. ``annotated_keypoints`` (K,) bool, where they have it, are those that a sample's
                 dataset labels; the channels of the others, see
                 :func:`~custom_modules.codecs.channels.annotated_channels`, cost nothing.
+
+        Raises:
+            UserError: when the network's stride is not the codec's.
         """
         batch = TargetBatch.of(batch_data_samples)
         heatmap_mask, paf_mask = self._masks(batch)
@@ -97,9 +101,20 @@ class PartAffinityHead(BaseHead):
         for stage in self.forward(feats):
             for (kind, loss, target, mask), maps in zip(kinds, stage, strict=True):
                 if maps is not None:
+                    self._check_stride(maps, target)
                     number = 1 + sum(name.startswith(f'loss_{kind}') for name in losses)
                     losses[f'loss_{kind}_{number}'] = loss(maps, target, mask)
         return losses
+
+    def _check_stride(self, maps: torch.Tensor, target: torch.Tensor) -> None:
+        (height, width), (rows, columns) = maps.shape[-2:], target.shape[-2:]
+        if (height, width) != (rows, columns):
+            stride = self.decoder.stride
+            raise UserError(
+                f'the network has the stride {stride * columns / width:g} (maps of {width}x{height} cells), the codec '
+                f'{stride:g} (targets of {columns}x{rows}): take an earlier map of the backbone (out_indices), add a '
+                "neck, or change the codec's heatmap_size"
+            )
 
     def _masks(self, batch: TargetBatch) -> Maps:
         """Of the heatmaps (B, 1 or K + 1, H, W) and of the fields (B, 1 or 2 L, H, W); None where all is known."""
