@@ -290,7 +290,7 @@ def _writers(args: argparse.Namespace, frames, predictor) -> list:
     on_black = images.OnBlack if args.disable_blending else lambda writer: writer
     layout = dict(COCO='coco18', BODY_25='body25', MPI='mpi15').get(args.model_pose)
     layout = layout or openpose_json.own_layout(predictor.skeleton)
-    json_settings = layout, args.keypoint_scale, predictor.net_resolution
+    json_settings = layout, args.keypoint_scale, predictor.net_resolution, predictor.skeleton
     makers = dict(
         out_dir=lambda path: on_black(images.Renderings(path, frames.videos, threshold)),
         write_images=lambda path: on_black(images.RenderedImages(path, threshold)),

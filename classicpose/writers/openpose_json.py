@@ -43,6 +43,7 @@ class OpenPoseJson(ImageFiles):
     Args:
         folder: made where it does not exist.
         layout, keypoint_scale, net_size: see :func:`openpose_people`.
+        skeleton: of the people to come, who are then refused at once where they have no part of the layout.
 
     Raises:
         UserError: when the settings are impossible, or the folder or a file cannot be written.
@@ -56,8 +57,11 @@ class OpenPoseJson(ImageFiles):
         layout: str = 'coco18',
         keypoint_scale: int = 0,
         net_size: tuple[int, int] | None = None,
+        skeleton: Skeleton | None = None,
     ) -> None:
         _check(layout, keypoint_scale, net_size)
+        if skeleton is not None:
+            _check_common(skeleton, LAYOUTS[layout])
         super().__init__(folder)
         self._settings = dict(layout=layout, keypoint_scale=keypoint_scale, net_size=net_size)
 
@@ -147,15 +151,18 @@ def converted_people(people: People, target: Skeleton) -> np.ndarray:
     Raises:
         UserError: when the two body models have no keypoint in common.
     """
-    source = people.skeleton
+    _check_common(people.skeleton, target)
+    keypoints, scores = people.found_keypoints[..., :2], people.found_keypoints[..., 2]
+    return np.dstack(convert_keypoints(keypoints, scores, people.skeleton, target))
+
+
+def _check_common(source: Skeleton, target: Skeleton) -> None:
     if not set(source.keypoints) & set(target.keypoints):
         raise UserError(
             f'the body model {source.name!r} has no keypoint in common with {target.name!r}, which this format needs: '
             f'{", ".join(source.keypoints[:4])}, ... against {", ".join(target.keypoints[:4])}, ...; '
             'write CSV instead'
         )
-    keypoints, scores = people.found_keypoints[..., :2], people.found_keypoints[..., 2]
-    return np.dstack(convert_keypoints(keypoints, scores, source, target))
 
 
 def _finite(keypoints: np.ndarray) -> np.ndarray:

@@ -142,11 +142,14 @@ class TestParts:
         assert keypoint(contents['people'][0], 'nose', BODY25) == keypoint(contents['people'][0], 'right_wrist', BODY25)
         assert 'NaN' not in json.dumps(contents)
 
-    def test_a_body_without_common_parts_is_refused(self) -> None:
+    def test_a_body_without_common_parts_is_refused_at_once(self, tmp_path: Path) -> None:
         fish = Skeleton('fish', ('mouth', 'tail'), ((0, 1),), (0.1, 0.1))
         for count in (0, 1):
             with pytest.raises(UserError, match=r"'fish' has no keypoint in common.*mouth, tail.*CSV"):
                 openpose_people(some_people(fish, count))
+        with pytest.raises(UserError, match=r"'fish' has no keypoint in common"):
+            OpenPoseJson(tmp_path / 'json', skeleton=fish)
+        assert not (tmp_path / 'json').exists()
 
 
 class TestScales:
