@@ -155,7 +155,7 @@ def build_runner(cfg: Config) -> PoseRunner:
     with explained_config_errors(cfg):
         runner = PoseRunner.from_cfg(cfg)
     if not torch.cuda.is_available():
-        mixed = (cfg.get('optim_wrapper') or {}).get('type') is BFloat16OptimWrapper
+        mixed = (cfg.get('optim_wrapper') or {}).get('type') == BFloat16OptimWrapper.__name__
         if mixed and torch.backends.cpu.get_cpu_capability() == 'AVX2':  # it emulates bfloat16
             runner.logger.warning('this CPU has no bfloat16 instructions: training is faster without --amp')
     return runner

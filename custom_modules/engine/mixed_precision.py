@@ -82,9 +82,9 @@ def set_precision(cfg: Config, amp: bool) -> None:
     if wrapper.get('dtype') == 'bfloat16' and not has_bfloat16:
         raise UserError('optim_wrapper.dtype: this GPU has no bfloat16; leave it out, and the run is in float16')
     if has_gpu and (name == AmpOptimWrapper.__name__ or not has_bfloat16):
-        wrapper.type = AmpOptimWrapper
+        wrapper.type = AmpOptimWrapper.__name__
         wrapper.setdefault('loss_scale', 'dynamic')
     else:
-        wrapper.type = BFloat16OptimWrapper
+        wrapper.type = BFloat16OptimWrapper.__name__
         for key in ('loss_scale', 'dtype', 'use_fsdp'):
             wrapper.pop(key, None)

@@ -25,7 +25,7 @@ def add_dump(cfg: Config, path: str | Path) -> None:
     prepare_file(Path(path))
     metrics = cfg.test_evaluator
     metrics = list(metrics) if isinstance(metrics, (list, tuple)) else [metrics]
-    cfg.test_evaluator = [*metrics, dict(type=DumpResults, out_file_path=str(path))]
+    cfg.test_evaluator = [*metrics, dict(type=DumpResults.__name__, out_file_path=str(path))]
 
 
 def add_images(cfg: Config, folder: str | Path, maps: bool) -> None:

@@ -56,7 +56,7 @@ def connect_processes(cfg: Config, launcher: str) -> None:
     torch.distributed.init_process_group('gloo', timeout=timedelta(seconds=dist_cfg.get('timeout', 1800)))
     # MMEngine's own wrapping names a CUDA device.
     wrapper = cfg.get('model_wrapper_cfg') or dict(
-        type=MMDistributedDataParallel,
+        type=MMDistributedDataParallel.__name__,
         broadcast_buffers=False,
         find_unused_parameters=cfg.get('find_unused_parameters', False),
     )

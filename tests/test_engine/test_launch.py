@@ -50,10 +50,10 @@ def test_mixed_precision_suits_the_device(given, amp, mixed, has_gpu, has_bfloat
     if not mixed:
         assert 'type' not in wrapper
     elif has_gpu and (not has_bfloat16 or given.get('type') is AmpOptimWrapper):
-        assert wrapper.type is AmpOptimWrapper
+        assert wrapper.type == 'AmpOptimWrapper'
         assert wrapper.loss_scale == given.get('loss_scale', 'dynamic')
     else:
-        assert wrapper.type is BFloat16OptimWrapper
+        assert wrapper.type == 'BFloat16OptimWrapper'
         assert 'loss_scale' not in wrapper
     assert wrapper.get('accumulative_counts') == given.get('accumulative_counts')
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from command_lines import TOOLS, command, only_error, run_tool
+from mmengine.config import Config
 
 from custom_modules.engine import launch
 from custom_modules.engine.checkpoints import latest_checkpoint
@@ -63,6 +64,7 @@ def test_resume_without_a_checkpoint_starts_afresh(config: Path, tmp_path: Path,
 def test_two_processes_train_and_test_as_one(config: Path, trained: Path, tmp_path: Path):
     run_tool('train.py', config, '--work-dir', tmp_path, cwd=tmp_path, processes=2)
     assert len(list(tmp_path.glob('*/*.log'))) == 1
+    assert Config.fromfile(tmp_path / config.name).model == Config.fromfile(trained / config.name).model
     checkpoint = tmp_path / 'epoch_2.pth'
     assert _progress(checkpoint)['iter'] * 2 == _progress(trained / 'epoch_2.pth')['iter']
 
