@@ -26,7 +26,7 @@ def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
     """The config in a file, with settings overridden.
 
     Args:
-        path: a pure Python config file.
+        path: a pure Python config file. It can import modules beside it, as a program can.
         options: ``key=value`` settings; keys are dotted paths, with list positions as numbers. What is a text in the
             config stays one, with all its commas, blanks and digits, but for ``None`` and what stands in brackets.
 
@@ -36,6 +36,9 @@ def load_config(path: str | Path, options: Sequence[str] = ()) -> Config:
     """
     path = Path(path)
     _check_file(path)
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
     cfg = _parse(path)
     _import_everything(cfg)
     override(cfg, options)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,13 @@ def config(tmp_path: Path) -> Path:
         'train_dataloader.update(num_workers=1)\n'
     )
     return leaf
+
+
+def test_a_config_imports_what_lies_beside_it(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, 'path', [*sys.path])
+    (config.parent / 'beside_the_config.py').write_text('class Hook: ...\n')
+    config.write_text(f'from beside_the_config import Hook\n{config.read_text()}custom_hooks = [dict(type=Hook)]\n')
+    assert load_config(config).custom_hooks[0].type is sys.modules['beside_the_config'].Hook
 
 
 @pytest.mark.parametrize(
