@@ -1,5 +1,5 @@
-"""docs/custom_dataset.md, followed by somebody with drawn penguins: its files written, its commands run, its
-claims checked.
+"""docs/custom_dataset.md, followed by somebody with drawn penguins in a folder of their own: its files written, its
+commands run to the last line, its claims checked.
 """
 
 from __future__ import annotations
@@ -7,10 +7,10 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import pickle
 import re
-import runpy
-import shlex
+import subprocess
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -22,20 +22,20 @@ import pytest
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmpose.registry import DATASETS, KEYPOINT_CODECS, METRICS
+from pages import page_commands, page_files, run_here
 from penguins import CATEGORY, HEIGHT, KEYPOINTS, WIDTH, write_penguins
 from shipped_configs import REPOSITORY
 
-import projects
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets.checks.coco import check_coco
 from custom_modules.datasets.coco import main_people
 from custom_modules.engine.hooks.predictions import measure
 
 PAGE = (REPOSITORY / 'docs/custom_dataset.md').read_text()
-FILES = dict(re.findall(r'^`(projects/mine/[\w/]+\.py)`:\n\n```python\n(.*?)```', PAGE, re.MULTILINE | re.DOTALL))
-COMMANDS = [shlex.split(line) for line in re.findall(r'^python (tools/.*)$', PAGE, re.MULTILINE)]
+FILES, COMMANDS = page_files(PAGE), page_commands(PAGE)
+(PROGRAM,) = re.findall(r'```python\n(from classicpose import Predictor.*?)```', PAGE, re.DOTALL)
 SIGMAS = (0.04, 0.06, 0.06, 0.06, 0.05, 0.05)
-PAF, REGRESSION = 'projects/mine/configs/penguin_paf.py', 'projects/mine/configs/penguin_regression.py'
+PAF, REGRESSION = 'penguin_paf.py', 'penguin_regression.py'
 
 _IN_PROCESS = [
     f'{split}_dataloader.{setting}'
@@ -47,7 +47,7 @@ SMALL = {
     PAF: [
         *_IN_PROCESS, 'train_dataloader.batch_size=2', 'val_dataloader.dataset.indices=4',
         'test_dataloader.dataset.indices=4', 'train_cfg.max_iters=24', 'train_cfg.val_interval=24',
-        'param_scheduler.total_steps=24', 'default_hooks.logger.interval=4',
+        'param_scheduler.total_steps=24', 'default_hooks.logger.interval=4', 'custom_hooks.2.momentum=0.5',
     ],
     REGRESSION: [
         *_IN_PROCESS, 'train_cfg.max_epochs=24', 'train_cfg.val_interval=24', 'param_scheduler.total_steps=24',
@@ -67,24 +67,19 @@ SMALL = {
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A checkout with the page's files and 96 + 24 images, and in it."""
-    folder = tmp_path_factory.mktemp('checkout')
-    for name in ('configs', 'projects/lightweight_openpose'):
-        (folder / name).parent.mkdir(exist_ok=True)
-        (folder / name).symlink_to(REPOSITORY / name)
+    """A folder outside the repository with the page's files and 96 + 24 images, and in it."""
+    folder = tmp_path_factory.mktemp('penguins')
     for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     write_penguins(folder / 'data/penguins', 'train', 96, seed=0)
     write_penguins(folder / 'data/penguins', 'val', 24, seed=1)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(projects, '__path__', [*projects.__path__, str(folder / 'projects')])
+        patch.setattr(sys, 'path', [*sys.path])
         patch.setattr(MMLogger, '_instance_dict', OrderedDict())
         patch.setenv('CLASSICPOSE_DATA', 'nowhere')
         yield folder
-        for name in [name for name in sys.modules if name.startswith('projects.mine')]:
-            del sys.modules[name]
+        del sys.modules['penguin']
 
 
 @pytest.fixture(scope='module')
@@ -102,16 +97,11 @@ def run(folder: Path) -> Callable[..., str]:
     """Runs the page's command of a tool and a config, in this process, and returns what it printed."""
 
     def run(tool: str, config: str, *more: str) -> str:
-        ((_, _, *rest),) = [line for line in COMMANDS if line[:2] == [f'tools/{tool}.py', config]]
+        ((_, program, _, *rest),) = [line for line in COMMANDS if line[1].endswith(f'/{tool}.py') and line[2] == config]
         if rest and rest[0].endswith('.pth'):  # the page's run was a longer one
             rest[0] = str(next(folder.joinpath(rest[0]).parent.glob('best_*.pth')))
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as printed:
-            patch.setattr(sys, 'argv', [tool, config, *rest, *more, '--cfg-options', *SMALL[config]])
-            try:
-                runpy.run_path(str(REPOSITORY / f'tools/{tool}.py'), run_name='__main__')
-            except SystemExit as stop:
-                assert not stop.code, printed.getvalue()
-        return printed.getvalue()
+        options = [] if '--cfg-options' in rest else ['--cfg-options']
+        return run_here(program, config, *rest, *more, *options, *SMALL[config])
 
     return run
 
@@ -265,3 +255,21 @@ def test_the_regression_learns_more_than_the_mean_pose(run: Callable[..., str], 
     statistics = measure(np.array(predicted), np.array(truth))
     assert statistics.distance < 0.6 * statistics.mean_pose_distance
     assert not statistics.frozen.any()
+
+
+def test_an_onnx_file_finds_them_without_the_config(run: Callable[..., str], work_dirs: Path, folder: Path) -> None:
+    """To the page's last line, as new processes that see neither the folder's modules nor PyTorch."""
+    run('export_onnx', PAF)
+    ((_, *arguments),) = [line for line in COMMANDS if line[0] == 'classicpose']
+    (folder / 'elsewhere').mkdir()
+    for name in ('penguin.onnx', 'data'):
+        (folder / 'elsewhere' / name).symlink_to(folder / name)
+    for program in (['-m', 'classicpose', *arguments], ['-c', PROGRAM]):
+        environment = os.environ | dict(PYTHONPATH=str(REPOSITORY))
+        result = subprocess.run(
+            [sys.executable, *program], cwd=folder / 'elsewhere', env=environment, capture_output=True, text=True
+        )
+        assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith(str(KEYPOINTS))
+    assert len(list((folder / 'elsewhere/found/onnx').iterdir())) == 24
+    assert (folder / 'elsewhere/penguins.csv').read_text().startswith('name,')

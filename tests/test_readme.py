@@ -1,4 +1,4 @@
-"""What the documents say must be so: files they name exist, options they use exist, and the plug-in they show works."""
+"""What the documents say must be so: files they name exist, options they use exist."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from mmengine.config import Config
-from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
 PAGES = [
@@ -60,22 +57,3 @@ def test_make_targets_exist() -> None:
     targets = set(re.findall(r'`?make (demo|test|lint)\b', README))
     assert {'demo', 'test'} <= targets
     assert all(re.search(rf'^{target}:', makefile, re.MULTILINE) for target in targets)
-
-
-def test_the_plug_in_of_the_page_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both code blocks of projects/README.md, written to files as it says, build a network."""
-    page = (REPOSITORY / 'projects/README.md').read_text()
-    head, config = re.findall(r'```python\n(.*?)```', page, re.DOTALL)
-    project = tmp_path / 'projects/mine'
-    (project / 'configs').mkdir(parents=True)
-    (project / 'head.py').write_text(head)
-    (project / 'configs/one_convolution_coco.py').write_text(config.replace('projects.mine.head', 'head'))
-    (tmp_path / 'configs').symlink_to(REPOSITORY / 'configs')
-    monkeypatch.syspath_prepend(str(project))
-
-    cfg = Config.fromfile(project / 'configs/one_convolution_coco.py')
-    cfg.model.backbone.weights = None
-    model = MODELS.build(cfg.model)
-    ((pafs, heatmaps),) = model.head(model.extract_feat(torch.zeros(1, 3, 64, 64)))
-    assert pafs.shape == (1, 38, 8, 8)
-    assert heatmaps.shape == (1, 19, 8, 8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,58 +11,16 @@ from pathlib import Path
 
 import mmpose
 import pytest
+from mmengine.config import Config
+from pages import page_commands, page_files
 from shipped_configs import REPOSITORY
 
 from classicpose.inference.zoo import named_models
 
-# A project of MMPose's kind: types are strings, and what is ours comes by `custom_imports`.
-CONFIG = """
-default_scope = 'mmpose'
-custom_imports = dict(imports=['custom_modules'], allow_failed_imports=False)
-codec = dict(type='PartAffinityField', input_size=(64, 64), heatmap_size=(8, 8))
-model = dict(
-    type='OpenPoseEstimator',
-    data_preprocessor=dict(type='PoseDataPreprocessor'),
-    backbone=dict(type='MobileNetV2', widen_factor=0.25, out_indices=(2,)),
-    head=dict(type='OpenPoseHead', in_channels=8, num_stages=1, decoder=codec),
-)
-dataset = dict(
-    type='BottomUpCocoDataset',
-    data_root='DATA/',
-    ann_file='annotations/person_keypoints_train2017.json',
-    data_prefix=dict(img='train2017/'),
-    pipeline=[
-        dict(type='LoadImage'),
-        dict(type='CropAroundPerson', input_size=(64, 64), heatmap_size=(8, 8)),
-        dict(type='GenerateTarget', encoder=codec),
-        dict(type='PackPoseInputs'),
-    ],
-)
-train_dataloader = dict(
-    batch_size=2, num_workers=0, sampler=dict(type='InfiniteSampler', shuffle=True), dataset=dataset
-)
-train_cfg = dict(by_epoch=False, max_iters=2)
-optim_wrapper = dict(optimizer=dict(type='SGD', lr=1e-4))
-default_hooks = dict(checkpoint=dict(type='CheckpointHook', by_epoch=False, interval=2))
-"""
-INHERITING = """
-from mmengine.config import read_base
-
-with read_base():
-    from custom_modules.configs.openpose_lite_coco import *
-
-train_cfg.update(max_iters=1)
-"""
-TRAIN = """
-{first}
-{second}
-import sys
-from mmengine.config import Config
-from mmengine.runner import Runner
-
-cfg = Config.fromfile(sys.argv[1])
-cfg.work_dir = 'work'
-Runner.from_cfg(cfg).train()
+PAGE = (REPOSITORY / 'docs/from_mmpose.md').read_text().replace('1500', '2').replace('500', '2')
+FILES = page_files(PAGE)
+(INHERITING,) = re.findall(r'```python\n(from mmengine.config import read_base\n.*?)```', PAGE, re.DOTALL)
+WHERE = """
 import classicpose, custom_modules
 print('from', classicpose.__file__, custom_modules.__file__)
 """
@@ -121,17 +80,28 @@ def test_people_from_another_folder(site: Path, tmp_path: Path) -> None:
 def test_an_mmpose_project_elsewhere_trains_our_codec_and_head(
     first: str, second: str, form: str, site: Path, generated_data: Path, tmp_path: Path
 ) -> None:
-    from mmengine.config import Config
-
-    path = tmp_path / 'config.py'
-    path.write_text(CONFIG.replace('DATA', str(generated_data / 'coco')))
+    (tmp_path / 'data').symlink_to(generated_data)
+    name = f'openpose_small.{form}'
+    (tmp_path / 'openpose_small.py').write_text(FILES['openpose_small.py'])
     if form == 'yaml':
-        Config.fromfile(str(path)).dump(str(tmp_path / 'config.yaml'))
-        path = tmp_path / 'config.yaml'
-    (tmp_path / 'train.py').write_text(TRAIN.format(first=first, second=second))
-    said = run(site, tmp_path, sys.executable, 'train.py', path)
+        Config.fromfile(tmp_path / 'openpose_small.py').dump(tmp_path / name)
+    (tmp_path / 'train.py').write_text(f'{first}\n{second}\n{FILES["train.py"]}{WHERE}')
+    said = run(site, tmp_path, sys.executable, 'train.py', name)
     assert said.splitlines()[-1] == f'from {site}/classicpose/__init__.py {site}/custom_modules/__init__.py'
     assert (tmp_path / 'work/iter_2.pth').is_file()
+
+
+def test_the_page_to_its_last_line(site: Path, generated_data: Path, tmp_path: Path) -> None:
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text)
+    (tmp_path / 'data').mkdir()
+    (tmp_path / 'data/generated').symlink_to(generated_data / 'generated')
+    shutil.copy(REPOSITORY / 'docs/samples/baseball_1888.jpg', tmp_path / 'photo.jpg')
+    for program, *arguments in page_commands(PAGE):
+        if 'generate_data.py' not in arguments[0]:
+            module = ('-m', 'classicpose') if program == 'classicpose' else ()
+            run(site, tmp_path, sys.executable, *module, *arguments)
+    assert (tmp_path / 'drawn/photo.jpg').is_file()
 
 
 def test_a_config_elsewhere_inherits_a_shipped_one(site: Path, tmp_path: Path) -> None:
