@@ -1,4 +1,4 @@
-"""Short runs of what docs/reliability.md reports of long ones."""
+"""Short runs of what docs/lab/reliability.md reports of long ones."""
 
 from __future__ import annotations
 
