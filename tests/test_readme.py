@@ -29,7 +29,7 @@ def test_named_files_exist(page: Path) -> None:
     docs = REPOSITORY / 'docs'
     if docs in page.parents:  # which `make docs` builds as a site of its own
         missing += [link for link in links if docs not in (page.parent / link).resolve().parents]
-    named = re.findall(r'\b(?:configs|classicpose|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
+    named = re.findall(r'(?<!~/)\b(?:configs|classicpose|custom_modules|projects|tools|tests|docs)/[\w./]*\w', text)
     homes = (REPOSITORY, page.parent)
     missing += [name for name in named if not any((home / name).exists() for home in homes)]
     assert not missing
