@@ -22,14 +22,15 @@ SMALL = [
 ] + ['train_cfg.max_iters=2', 'train_cfg.val_interval=2', 'param_scheduler.total_steps=2']
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp('plugins')
     for name, text in page_files(PAGE).items():
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, 'path', [*sys.path, str(tmp_path)])
-    yield tmp_path
-    sys.modules.pop('parts', None)
+        (folder / name).write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, 'path', [*sys.path, str(folder)])
+        yield folder
 
 
 def test_the_page(folder: Path) -> None:
