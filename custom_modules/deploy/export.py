@@ -14,6 +14,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.config import Config
+from mmengine.registry import init_default_scope
 from mmpose.codecs import RegressionLabel, SimCCLabel
 from mmpose.registry import MODELS
 from torch import nn
@@ -80,6 +81,7 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path, card: dict[str
     path = Path(path)
     if path.suffix != '.onnx':
         raise UserError(f'{path} does not end in .onnx, by which networks are told from checkpoints')
+    init_default_scope(cfg.get('default_scope') or 'mmpose')
     with explained_config_errors(cfg):
         model = MODELS.build(cfg.model)
     load_weights(model, checkpoint)
