@@ -23,7 +23,7 @@ from classicpose.skeletons import COCO17, OPENPOSE18, convert_keypoints
 
 from ..codecs import PartAffinityField
 from ..configuration.explain import explained_config_errors
-from ..datasets.synthetic.people import sample_person
+from ..datasets.synthetic.person import sample_person
 from ..engine.checkpoints import check_state_dict, explained_loading
 from ..engine.cuda_graphs import record_for_training
 from ..engine.runner import build_loader

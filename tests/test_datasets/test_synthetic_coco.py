@@ -22,14 +22,8 @@ from custom_modules.datasets.synthetic.coco import (
     mask_to_rle,
 )
 from custom_modules.datasets.synthetic.images import CROWD_SHARE, EMPTY_SHARE, draw_occluder, place_people
-from custom_modules.datasets.synthetic.people import (
-    PARTS,
-    Person,
-    draw_person,
-    read_keypoints,
-    sample_look,
-    sample_person,
-)
+from custom_modules.datasets.synthetic.people import PARTS, draw_person, read_keypoints
+from custom_modules.datasets.synthetic.person import Person, sample_look, sample_person
 from custom_modules.datasets.synthetic.poses import JOINTS, sample_pose
 
 SIZE = (144, 112)

@@ -11,7 +11,8 @@ import pytest
 from classicpose.skeletons import FACE68, FEET6, HAND21
 from custom_modules.datasets.synthetic.coco import generate_coco
 from custom_modules.datasets.synthetic.details import face_keypoints, foot_keypoints, hand_keypoints, whole_body
-from custom_modules.datasets.synthetic.people import PARTS, Person, draw_person, read_keypoints, sample_look
+from custom_modules.datasets.synthetic.people import PARTS, draw_person, read_keypoints
+from custom_modules.datasets.synthetic.person import Person, sample_look
 from custom_modules.datasets.synthetic.poses import sample_pose
 
 SIDE = 600

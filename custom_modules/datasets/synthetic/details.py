@@ -6,16 +6,12 @@ the side of the thumb, in lengths of the hand.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from classicpose.skeletons import COCO17, FACE68, FEET6, HAND21
 
+from .person import Person
 from .poses import SIDES
-
-if TYPE_CHECKING:
-    from .people import Person
 
 # From the wrist to the tip of the middle finger, in body heights.
 _HAND_LENGTH = 0.095

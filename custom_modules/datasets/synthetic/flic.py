@@ -26,7 +26,8 @@ from classicpose.skeletons import FLIC10
 from ..flic import COORDS_COLUMNS
 from .coco import check_numbers, clear_folder, explained_errors, map_in_processes, write_jpeg
 from .images import OCCLUDED_SHARE, draw_background, draw_occluder, first_label, photograph
-from .people import Person, draw_person, sample_person
+from .people import draw_person
+from .person import Person, sample_person
 from .poses import JOINTS
 
 TWO_PEOPLE_SHARE = 0.3

@@ -14,7 +14,8 @@ import numpy as np
 
 from classicpose.skeletons import COCO17
 
-from .people import PARTS, Person, draw_person, sample_color, sample_person
+from .people import PARTS, draw_person
+from .person import Person, sample_color, sample_person
 
 # Of the images.
 EMPTY_SHARE = 0.03
