@@ -194,7 +194,9 @@ def test_top_down(path: Path, generated_data: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     config = Config.fromfile(path)
     for loader in (config.train_dataloader, config.val_dataloader):
-        loader.dataset.pop('indices', None)
+        for some in ('indices', 'only_images'):
+            loader.dataset.pop(some, None)
+    config.val_evaluator.pop('only_images', None)
     config.model.backbone.pop('init_cfg', None)
     config.model.test_cfg.flip_test = False
     torch.manual_seed(0)

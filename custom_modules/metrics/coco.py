@@ -23,7 +23,7 @@ from classicpose.skeletons import (
     skeleton_of,
 )
 
-from ..datasets.annotations import indexed, load_annotation_file
+from ..datasets.annotations import choose_images, indexed, load_annotation_file
 
 if TYPE_CHECKING:
     from xtcocotools.coco import COCO
@@ -38,15 +38,17 @@ class CheckedCocoMetric(CocoMetric):
 
     Args:
         ann_file: the annotation file, of the dataset's body model.
+        only_images: the dataset's, where it has some of the file's images.
         kwargs: of MMPose's CocoMetric.
 
     Raises:
         UserError: when the dataset is known and the annotation file is missing or malformed.
     """
 
-    def __init__(self, ann_file: str, **kwargs: object) -> None:
+    def __init__(self, ann_file: str, only_images: str | None = None, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self._ann_file = ann_file
+        self._only_images = only_images
 
     @CocoMetric.dataset_meta.setter
     def dataset_meta(self, dataset_meta: dict) -> None:
@@ -56,7 +58,8 @@ class CheckedCocoMetric(CocoMetric):
         if doubt:
             print_log(doubt, 'current', level=logging.WARNING)
         if self.coco is None:
-            self.coco = indexed(load_annotation_file(self._ann_file, skeleton, evaluated=True))
+            contents = load_annotation_file(self._ann_file, skeleton, evaluated=True)
+            self.coco = indexed(choose_images(contents, self._only_images, None))
         CocoMetric.dataset_meta.fset(self, dataset_meta)
 
 

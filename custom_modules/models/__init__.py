@@ -6,6 +6,7 @@ from .heads import (
     BatchRLEHead,
     BatchRTMCCHead,
     BatchSimCCHead,
+    ConfidentRTMCCHead,
     OpenPose2019Head,
     OpenPoseHead,
     PartAffinityHead,
@@ -18,7 +19,7 @@ from .pose_estimators import DeepPoseCascade, OpenPoseEstimator
 
 __all__ = [
     'BatchDataPreprocessor', 'BatchHeatmapHead', 'BatchRLEHead', 'BatchRTMCCHead', 'BatchRegressionHead',
-    'BatchSimCCHead', 'DeepPoseAlexNet', 'DeepPoseCascade', 'EfficientNetLite', 'FinestLevelFPN',
+    'BatchSimCCHead', 'ConfidentRTMCCHead', 'DeepPoseAlexNet', 'DeepPoseCascade', 'EfficientNetLite', 'FinestLevelFPN',
     'MaskedL2Loss', 'OpenPose2019Head', 'OpenPoseEstimator', 'OpenPoseHead', 'OpenPoseVGG', 'PartAffinityHead',
     'PoseMachineHead', 'PoseMachineVGG', 'ResidualPartAffinityHead', 'SimplePoseNet',
 ]  # fmt: skip
