@@ -52,15 +52,17 @@ model = dict(
     test_cfg=dict(flip_test=False),
 )
 
-train_dataloader.update(batch_size=32, num_workers=1)
-train_dataloader.dataset.update(without_images=selection)
 # Boxes of people who were found are not as exact as annotated ones, and end where the person was cut off.
-train_dataloader.dataset.pipeline[3].update(shift_factor=0.12, shift_prob=0.6, scale_factor=(0.7, 1.4))
-train_dataloader.dataset.pipeline.insert(3, dict(type=RandomHalfBody, prob=0.2, padding=1.25))
-train_dataloader.dataset.pipeline[-3].update(input_size=codec['input_size'])
-train_dataloader.dataset.pipeline[-2].update(encoder=codec)
-train_dataloader.dataset.pipeline.insert(-2, dict(type=YOLOXHSVRandomAug))
-val_dataloader.dataset.pipeline[-2].update(input_size=codec['input_size'])
+half = dict(type=RandomHalfBody, prob=0.2, padding=1.25)
+move.update(shift_factor=0.12, shift_prob=0.6, scale_factor=(0.7, 1.4))
+affine.update(input_size=codec['input_size'])
+colors = dict(type=YOLOXHSVRandomAug)
+targets.update(encoder=codec)
+train_dataloader.update(batch_size=32, num_workers=1)
+train_dataloader.dataset.update(
+    without_images=selection, pipeline=[load, box, flip, half, move, affine, colors, targets, pack]
+)
+val_dataloader.dataset.update(pipeline=[load, box, affine, pack_test])
 test_dataloader = dict(val_dataloader, dataset=dict(val_dataloader['dataset'], data_prefix=dict(img='val2017')))
 val_dataloader.dataset.update(
     ann_file='annotations/person_keypoints_train2017.json', data_prefix=dict(img='train2017'), only_images=selection
