@@ -52,9 +52,11 @@ def _element(contents: dict[str, int | bytes]) -> bytes:
 
 def variable_rate(path: Path, images: Sequence[np.ndarray]) -> Path:
     """Write images as an mp4 whose first half has 30 frames a second and whose second half has 10."""
-    with VideoFile(path, 30) as video:
-        for image in images:
-            video.write(image)
+    height, width = images[0].shape[:2]
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'mp4v'), 30, (width, height))
+    for image in images:
+        video.write(image)
+    video.release()
     data = bytearray(path.read_bytes().replace(b'edts', b'free'))  # that would end it after its first duration
     place = data.index(b'stts')  # which frames last how long: a table, at first of one row of numbers of 4 bytes
     step = int.from_bytes(data[place + 16 : place + 20], 'big')

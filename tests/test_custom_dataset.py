@@ -272,4 +272,4 @@ def test_an_onnx_file_finds_them_without_the_config(run: Callable[..., str], wor
         assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(str(KEYPOINTS))
     assert len(list((folder / 'elsewhere/found/onnx').iterdir())) == 24
-    assert (folder / 'elsewhere/penguins.csv').read_text().startswith('name,')
+    assert (folder / 'elsewhere/penguins.csv').read_text().startswith('file,name,')

@@ -153,6 +153,6 @@ def test_training_testing_and_publishing(data: Path, tmp_path: Path, monkeypatch
 def test_the_demo_for_networks_that_find_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = ('--input', PHOTOGRAPH, '--output-root', 'demo', '--device', 'cpu', '--save-predictions')
     run_tool(monkeypatch, tmp_path, 'demo/bottomup_demo.py', *LITE, *options)
-    (people,) = json.loads((tmp_path / f'demo/results_{PHOTOGRAPH.stem}.json').read_text())['instance_info']
+    (person,) = json.loads((tmp_path / f'demo/results_{PHOTOGRAPH.stem}.json').read_text())['instance_info']
     expected = Predictor(*LITE, device='cpu')(PHOTOGRAPH)
-    np.testing.assert_allclose(people['instances'][0]['keypoint_scores'], expected.keypoint_scores[0], atol=1e-5)
+    np.testing.assert_allclose(person['keypoint_scores'], expected.keypoint_scores[0], atol=1e-5)

@@ -101,7 +101,7 @@ def test_the_page_to_its_last_line(site: Path, generated_data: Path, tmp_path: P
         if 'generate_data.py' not in arguments[0]:
             module = ('-m', 'classicpose') if program == 'classicpose' else ()
             run(site, tmp_path, sys.executable, *module, *arguments)
-    assert (tmp_path / 'drawn/photo.jpg').is_file()
+    assert (tmp_path / 'drawn/photo_rendered.png').is_file()
 
 
 def test_a_config_elsewhere_inherits_a_shipped_one(site: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from mmengine.visualization import LocalVisBackend, TensorboardVisBackend
 from mmpose.engine.hooks import PoseVisualizationHook
 from mmpose.visualization import PoseLocalVisualizer
 
-from custom_modules.engine import ModelGraphHook, PredictionImageHook
+from custom_modules.engine import DataOnlyHook, ModelGraphHook, PredictionImageHook
 
 default_scope = 'mmpose'
 default_hooks = dict(
@@ -20,6 +20,7 @@ default_hooks = dict(
     param_scheduler=dict(type=ParamSchedulerHook),
     checkpoint=dict(type=CheckpointHook, interval=1, max_keep_ckpts=1, save_best='coco/AP', rule='greater'),
     sampler_seed=dict(type=DistSamplerSeedHook),
+    data_only=dict(type=DataOnlyHook),
     # What MMPose's tools/test.py switches on with --show-dir.
     visualization=dict(type=PoseVisualizationHook, enable=False),
 )

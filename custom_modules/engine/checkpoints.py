@@ -14,6 +14,7 @@ from traceback import walk_tb
 import torch
 from mmengine.hooks import Hook
 from mmengine.runner import CheckpointLoader
+from mmpose.registry import HOOKS
 from torch import nn
 
 from classicpose.errors import UserError, count_and_name
@@ -150,6 +151,7 @@ class CheckpointMatchHook(Hook):
         check_state_dict(model, checkpoint, self.path)
 
 
+@HOOKS.register_module()
 class DataOnlyHook(Hook):
     """Leaves functions out of the checkpoints that a runner saves.
 

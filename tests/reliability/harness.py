@@ -42,9 +42,12 @@ class Outcome:
     problem: str
 
 
-def run(tool: str, arguments: Sequence[object], folder: Path) -> Outcome:
-    """Run a tool in ``folder`` in a copy of this process, in which its libraries are loaded already."""
-    given = _contents(folder)
+def run(tool: str, arguments: Sequence[object], folder: Path, goes_on: bool = False) -> Outcome:
+    """Run a tool in ``folder`` in a copy of this process, in which its libraries are loaded already.
+
+    Unless it ``goes_on`` with what an earlier run left, no file that is there may change.
+    """
+    given = {} if goes_on else _contents(folder)
     status = _wait(start(tool, arguments, folder))
     errors = (folder / _REPORT).read_text(errors='replace')
     left = _contents(folder)

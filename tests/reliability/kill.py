@@ -66,7 +66,7 @@ def kill(folder: Path, kills: int, seed: int) -> tuple[list[str], int]:
     for number in range(kills):
         place = folder / f'killed_{number}'
         writing += _kill_one(folder, place.name, chance, duration, wait_for_writing=number % 2 == 1)
-        outcome = run('train.py', [*_training(place.name), '--resume'], folder)
+        outcome = run('train.py', [*_training(place.name), '--resume'], folder, goes_on=True)
         if outcome.status or outcome.problem:
             problems.append(f'kill {number}: {outcome.problem or outcome.errors}')
             continue

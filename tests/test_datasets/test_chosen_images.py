@@ -50,8 +50,8 @@ def test_a_list_that_is_not_there(annotations: Path) -> None:
 
 
 @pytest.mark.real_data
-def test_selection_of_coco_mini() -> None:
+def test_selection_of_coco_mini(real_coco: Path) -> None:
     """Every eleventh training image by id, the first 200 of them."""
-    contents = json.loads((REPOSITORY / 'data/coco/annotations/person_keypoints_train2017.json').read_text())
+    contents = json.loads((real_coco / 'annotations/person_keypoints_train2017.json').read_text())
     names = [image['file_name'] for image in sorted(contents['images'], key=lambda image: image['id'])]
     assert (REPOSITORY / 'configs/coco_mini_selection.txt').read_text().split() == names[::11][:200]

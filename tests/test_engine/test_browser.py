@@ -319,7 +319,7 @@ def test_every_config(
 
 
 @pytest.mark.parametrize(
-    ('name', 'people'), [('openpose_coco', 0), ('resnet18_regression_coco', 1), ('deeppose_flic_resnet18', 1)]
+    ('name', 'people'), [('openpose_coco', 1), ('resnet18_regression_coco', 1), ('deeppose_flic_resnet18', 1)]
 )
 def test_validation_data_show_the_people_that_they_tell(
     name: str, people: int, generated_data: Path, generated_flic: Path, monkeypatch: pytest.MonkeyPatch, drawn: list

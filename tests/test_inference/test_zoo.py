@@ -122,7 +122,7 @@ def test_an_unknown_name_brings_the_nearest() -> None:
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        (lambda data: data[:-1] + b'x', 'not the one of openpose_lite: its SHA-256 is'),
+        (lambda data: data[:-1] + b'x', 'not the (one|network) of openpose_lite: its SHA-256 is'),
         (lambda data: data[: len(data) // 2], 'incomplete|its SHA-256 is'),
         (
             lambda data: b'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 7\n',

@@ -236,7 +236,7 @@ def test_names_that_are_no_text_and_names_like_protocols(folder: Path, tmp_path:
             ['images/b.png', '--write_csv', os.devnull, '--boxes', 'boxes.json'],
             ['boxes.json names none of the images; it names a.png'],
         ),
-        ('resnet18_regression', ['images', '--write_maps', 'o'], ['single-person network', 'heatmaps']),
+        ('resnet18_regression', ['images', '--write_maps', 'o'], ['single-person network', 'leave out maps']),
         (
             'resnet18_regression',
             ['images', '--out-dir', 'o', '--boxes', 'detector', '--detector_weights', 'boxes.json'],

@@ -12,7 +12,8 @@ def test_without_gradio_it_says_what_to_install(tmp_path: Path, monkeypatch: pyt
     (tmp_path / 'gradio.py').write_text("raise ModuleNotFoundError('gradio')")
     monkeypatch.setenv('PYTHONPATH', str(tmp_path))
     result = run_tool('web.py', cwd=tmp_path, status=2)
-    assert only_error(result.stderr) == 'the page needs gradio: pip install -r requirements-web.txt'
+    install = "pip install 'classicpose[web]', or in the repository pip install -r requirements-web.txt"
+    assert only_error(result.stderr) == f'the page needs gradio: {install}'
 
 
 def test_an_address_that_cannot_be_had(tmp_path: Path) -> None:

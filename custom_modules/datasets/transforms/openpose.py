@@ -182,4 +182,8 @@ class ResizeToHeight(BaseTransform):
         results['input_size'] = window.size
         results['input_scale'] = window.scale
         results['input_center'] = window.center
+        if 'keypoints' in results:  # for who draws the input
+            corner = window.center - window.scale / 2
+            moved = (results['keypoints'] - corner) * (np.array(window.size) / window.scale)
+            results['transformed_keypoints'] = moved.astype(np.float32)
         return results
