@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from classicpose.errors import UserError
 from classicpose.files import write_whole
 
-from ..configuration.failures import describe
+from ..configuration.failures import describe, frames_of
 from ..configuration.keys import KeyPath
 from ..datasets.order import repeatable
 from .checkpoints import DataOnlyHook, explained_loading
@@ -85,7 +85,13 @@ class PoseRunner(Runner):
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
         trains = name == 'train_dataloader' and isinstance(dataloader, dict)
-        loader = build_loader(repeatable(dataloader, seed) if trains else dataloader, seed, diff_rank_seed)
+        try:
+            loader = build_loader(repeatable(dataloader, seed) if trains else dataloader, seed, diff_rank_seed)
+        except ValueError as error:
+            # PyTorch's loader itself; the settings it was built from are no longer the config's group.
+            if name and list(frames_of(error))[-1].f_globals['__name__'].startswith('torch.utils.data'):
+                raise UserError(describe(self.cfg, error, (name,))) from error
+            raise
         if name:
             whole = loader.dataset.dataset if trains else loader.dataset
             for path, dataset in _leaves(whole, (name, 'dataset')):

@@ -94,8 +94,8 @@ def test_a_wrong_setting_in_the_config(
 @pytest.mark.parametrize(
     ('option', 'expected'),
     [
-        ('train_dataloader.batch_size=0', 'ValueError: batch_size should be a positive'),
-        ('train_dataloader.num_workers=-1', 'ValueError: num_workers'),
+        ('train_dataloader.batch_size=0', 'config train_dataloader: ValueError: batch_size should be a positive'),
+        ('train_dataloader.num_workers=-1', 'config train_dataloader: ValueError: num_workers'),
         ('model.backbone.depth=x', 'config model.backbone (ResNet): KeyError'),
         ('model.backbone.depth=None', 'config model.backbone (ResNet): KeyError'),
         ('model.head.in_channels=None', 'config model.head (RegressionHead): '),
