@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import runpy
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -145,9 +146,19 @@ def test_training_testing_and_publishing(data: Path, tmp_path: Path, monkeypatch
     )  # fmt: skip
     assert len(list(tmp_path.glob('work/*/shown/*'))) >= 1
     run_tool(monkeypatch, tmp_path, 'tools/misc/publish_model.py', checkpoint, tmp_path / 'published.pth')
-    (published,) = tmp_path.glob('published-*.pth')
+    published = renamed(tmp_path, 'published-*.pth')
     model = init_model(str(config), str(published), device='cpu')
     assert model.dataset_meta['dataset_name'] == 'coco_openpose'
+
+
+def renamed(folder: Path, pattern: str) -> Path:
+    """publish_model.py starts ``mv`` and ends without waiting for it."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for path in folder.glob(pattern):
+            return path
+        time.sleep(0.05)
+    raise AssertionError(f'no {pattern} in {folder}')
 
 
 def test_the_demo_for_networks_that_find_everybody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
