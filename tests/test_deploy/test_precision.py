@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -20,10 +21,12 @@ from classicpose.errors import UserError
 from classicpose.images import read_image
 from classicpose.inference import Predictor
 from classicpose.inference.zoo import named_model
+from classicpose.networks.session import open_session, run_session
 from classicpose.skeletons import COCO17, OPENPOSE18, convert_keypoints
 from custom_modules.configuration.loading import load_config
 from custom_modules.datasets import FlicDataset
 from custom_modules.deploy import precision
+from custom_modules.deploy.export import export
 from custom_modules.deploy.precision import evaluate, export_smaller
 from custom_modules.prediction import find_model
 
@@ -37,7 +40,8 @@ def lite(
     """The shipped network, tested on two photographs with the people that it finds there: its AP is 1."""
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     folder = tmp_path_factory.mktemp('photographs')
-    predict = Predictor('openpose_lite')
+    config, checkpoint = find_model(named_model('openpose_lite'))
+    predict = Predictor(config, checkpoint, device='cpu')
     images, annotations = [], []
     for number, path in enumerate(sorted(PHOTOGRAPHS.glob('*.jpg')), start=1):
         people = predict(path)
@@ -47,7 +51,6 @@ def lite(
             annotations.append(_annotation(len(annotations) + 1, number, keypoints, scores))
     contents = dict(images=images, annotations=annotations, categories=[dict(id=1, name='person')])
     (folder / 'people.json').write_text(json.dumps(contents))
-    config, checkpoint = find_model(named_model('openpose_lite'))
     options = [
         f'test_dataloader.dataset.data_root={folder}', 'test_dataloader.dataset.ann_file=people.json',
         f'test_dataloader.dataset.data_prefix.img={PHOTOGRAPHS}', f'test_evaluator.ann_file={folder}/people.json',
@@ -70,7 +73,7 @@ def _annotation(number: int, image: int, keypoints: np.ndarray, scores: np.ndarr
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(('kind', 'share', 'loss'), [('half', 0.55, 0.01), ('int8', 0.35, 0.2)])
+@pytest.mark.parametrize(('kind', 'share', 'loss'), [('half', 0.55, 0.01), ('int8', 0.35, 0.1)])
 def test_a_smaller_file(lite: tuple[Config, Path], kind: str, share: float, loss: float, tmp_path: Path) -> None:
     cfg, checkpoint = lite
     smaller = export_smaller(cfg, checkpoint, tmp_path / 'small.onnx', kind, largest_loss=loss)
@@ -83,6 +86,28 @@ def test_a_smaller_file(lite: tuple[Config, Path], kind: str, share: float, loss
     predict = Predictor(smaller.exported.path)
     photograph = PHOTOGRAPHS / 'astronaut.jpg'
     assert len(predict(photograph)) == len(Predictor('openpose_lite')(photograph)) == 1
+
+
+def test_eight_bits_keep_the_maps_on_every_cpu(lite: tuple[Config, Path], tmp_path: Path) -> None:
+    """Quantised before their activations instead of after them, the heatmaps would be off by 0.025.
+
+    CPUs without VNNI add two products, of an activation and a weight, in 16 bits.
+    """
+    cfg, checkpoint = lite
+    whole = export(cfg, checkpoint, tmp_path / 'whole.onnx').path
+    small = export_smaller(cfg, checkpoint, tmp_path / 'small.onnx', 'int8', force=True).exported.path
+    image = cv2.resize(read_image(str(PHOTOGRAPHS / 'baseball_1888.jpg')), (256, 368))
+    inputs = np.float32((image[..., ::-1].transpose(2, 0, 1)[None] - 127.0) / 128)
+    expected, found = (run_session(open_session(path), inputs) for path in (whole, small))
+    for of_file, of_network, limit in zip(found, expected, (0.02, 0.15), strict=True):  # heatmaps, affinity fields
+        assert np.linalg.norm(of_file - of_network) < limit * np.linalg.norm(of_network)
+    weights = [
+        numpy_helper.to_array(tensor)
+        for tensor in onnx.load(small).graph.initializer
+        if tensor.data_type == onnx.TensorProto.INT8 and len(tensor.dims) == 4
+    ]
+    assert len(weights) > 50
+    assert 255 * 2 * max(np.abs(values.astype(int)).max() for values in weights) < 2**15
 
 
 def spoilt(layers: slice) -> Callable[[Path, Path], None]:
