@@ -17,14 +17,16 @@ import torch
 
 from classicpose.inference import Predictor
 from classicpose.inference.frames import open_frames
-from classicpose.inference.loading import load_estimator
 from classicpose.inference.run import run
+from classicpose.inference.zoo import named_model
 from classicpose.networks.session import open_session, run_session
 from classicpose.writers.openpose_json import OpenPoseJson
 from classicpose.writers.video import VideoFile
 
 from ..datasets.synthetic.images import draw_background, place_people
 from ..datasets.synthetic.people import draw_person
+from ..prediction import find_model
+from ..prediction.trained import TrainedEstimator
 from .speed import Rows, time_call
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def measure_network(name: str, files: Sequence[str], repeats: int) -> Rows:
         files: .onnx files with one input of images, their channels first or last.
     """
     inputs = np.random.default_rng(0).normal(size=(1, 3, *NETWORK_SIZE[::-1])).astype(np.float32)
-    model = load_estimator(name, None, device='cpu').model
+    model = TrainedEstimator(*find_model(named_model(name)), device='cpu').model
     tensor = torch.from_numpy(inputs)
     rows = [{'network': f'{name}, PyTorch'}, *({'network': Path(file).name} for file in files)]
     for threads in (1, 2):

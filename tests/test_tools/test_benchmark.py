@@ -9,6 +9,9 @@ import pytest
 from command_lines import only_error, run_tool
 from shipped_configs import REPOSITORY
 
+from classicpose.inference import zoo
+from custom_modules.benchmark.runtime import measure_network
+
 
 @pytest.mark.parametrize('what', ['targets', 'decode'])
 def test_rows_for_numbers_of_people(what: str, tmp_path: Path) -> None:
@@ -38,6 +41,13 @@ def test_networks_in_turn(tmp_path: Path) -> None:
     header, *rows = said.splitlines()
     assert 'images/s' in header
     assert [row.split()[0] for row in rows[:2]] == [config.stem for config in configs]
+
+
+def test_a_network_with_pytorch_and_as_a_file() -> None:
+    file = zoo.FOLDER / zoo.named_model('openpose_lite').onnx
+    rows = measure_network('openpose_lite', [str(file)], repeats=1)
+    assert [row['network'] for row in rows] == ['openpose_lite, PyTorch', file.name]
+    assert all(row['images/s, 1 threads'] > 0 for row in rows)
 
 
 @pytest.mark.parametrize(
