@@ -64,7 +64,7 @@ def test_the_card_names_the_files(model: zoo.NamedModel) -> None:
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
 def test_the_network_in_the_package_is_the_checkpoints(model: zoo.NamedModel) -> None:
-    """Both in half precision, of weights that were rounded at different places."""
+    """One of 8 bits, one in half precision, of weights that were rounded at other places than the checkpoint's."""
     box = np.array([BOXES[model.name]], np.float32) if model.name in BOXES else None
     boxes = None if box is None else lambda frame: box
     found, expected = (
@@ -72,8 +72,8 @@ def test_the_network_in_the_package_is_the_checkpoints(model: zoo.NamedModel) ->
     )
     assert len(found) == len(expected) == 1
     sure = expected.keypoint_scores > 0.05
-    np.testing.assert_allclose(found.keypoints[sure], expected.keypoints[sure], atol=1)
-    np.testing.assert_allclose(found.keypoint_scores, expected.keypoint_scores, atol=0.02)
+    np.testing.assert_allclose(found.keypoints[sure], expected.keypoints[sure], atol=2.5)
+    np.testing.assert_allclose(found.keypoint_scores, expected.keypoint_scores, atol=0.1)
 
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
