@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sysconfig
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
+from mmengine.registry import build_from_cfg
 
 from classicpose.errors import TRACEBACK_VARIABLE
 
@@ -24,80 +26,93 @@ _OURS = ('configuration', 'engine/launch.py', 'engine/resuming.py', 'engine/runn
 _CALLERS = (*(os.path.normpath(_PACKAGE / name) for name in _OURS), '<')
 
 
-def describe(cfg: Config, error: Exception, path: KeyPath | None = None) -> str:
-    """One line about an exception.
+@contextmanager
+def building(*path: str) -> Iterator[None]:
+    """Let an exception carry, as ``config_path``, the group of settings that it came from, or from one in it."""
+    try:
+        yield
+    except Exception as error:
+        error.config_path = path
+        raise
 
-    It has the component's dotted path and class, the settings given for it on the command line, the exception's own
-    message, and the file and line of the innermost code that is not a library's.
 
-    Args:
-        path: of the component, where it is known; else it is looked for in the exception's traceback.
+@contextmanager
+def step_of_a_run(has_worked: Callable[[], bool]) -> Iterator[None]:
+    """Let an exception carry, as ``has_worked``, whether the innermost step it ends had run to its end before."""
+    try:
+        yield
+    except Exception as error:
+        error.has_worked = getattr(error, 'has_worked', has_worked())
+        raise
+
+
+def is_a_bug(cfg: Config, error: Exception) -> bool:
+    """Whether an exception in a step of a run has nothing to do with settings.
+
+    So it is in a step that had worked before, and where a library divides by zero, if it is no component of the config.
     """
-    if path is None:
-        path = locate(cfg, error)
-    group = _at(cfg, path) if path else None
-    kind = type_name(group) if isinstance(group, Mapping) else None
-    place = f'config {".".join(path)}' if path else f'config {cfg.filename}'
-    message = ' '.join(str(error).split()) or 'no message'
-    if len(message) > _LONGEST_MESSAGE:
-        message = f'{message[:_LONGEST_MESSAGE]} ...'
-    given = _given_for(cfg, path or ())
-    settings = f'; given on the command line: {", ".join(given)}' if given else ''
-    line = own_line(error)
+    if getattr(error, 'has_worked', True) or not isinstance(error, ZeroDivisionError):
+        return getattr(error, 'has_worked', False)
+    *callers, innermost = (frame for frame, _ in walk_tb(error.__traceback__))
     return (
-        f'{place}{f" ({kind})" if kind else ""}: {type(error).__name__}: {message}{settings}'
-        f'{f"; raised in {line}" if line else ""}; {TRACEBACK_VARIABLE}=1 in the environment shows the traceback'
+        innermost.f_code.co_filename.startswith(_LIBRARIES)
+        and type_name(_given(innermost)) not in map(type_name, groups(cfg).values())
+        and not any(map(_builds, callers))
     )
 
 
-def locate(cfg: Config, error: Exception) -> KeyPath | None:
-    """The group of settings that the innermost component in the exception's traceback was built from."""
-    groups = [(path, value) for path, value in walk(cfg) if isinstance(value, Mapping) and value]
-    candidates: list[KeyPath] = []
-    for frame in reversed(list(frames_of(error))):
-        found = _groups_of(frame, groups)
-        if not candidates:
-            candidates = found
-        else:
-            # What is further out tells equal components apart: whose dataset it is, for instance.
-            candidates = [p for p in candidates if any(p[: len(outer)] == outer for outer in found)] or candidates
-        if len(candidates) == 1:
-            break
-    settings = [tuple(name.split('.')) for name in given_settings(cfg)]
-    touched = [path for path in candidates if any(key[: len(path)] == path for key in settings)]
-    return next(iter(touched or candidates), None)
+def locate(cfg: Config, error: Exception) -> KeyPath:
+    """Path of the innermost group that something was built from, or whose component ran; () where there is none."""
+    here = getattr(error, 'config_path', ())
+    within = {path: group for path, group in groups(cfg).items() if path[: len(here)] == here}
+    for frame, _ in walk_tb(error.__traceback__):
+        given = _given(frame)
+        # Builders copy, add settings and take out others.
+        alike = {path: _shared(group, given) for path, group in within.items() if type_name(group) == type_name(given)}
+        inside = [path for path in alike if path[: len(here)] == here]
+        here = max(inside or alike, key=alike.get, default=here)
+    return here
 
 
-def own_line(error: Exception) -> str | None:
-    """File and line of the innermost frame that is neither a library's nor of what calls components here."""
-    for frame, number in reversed(list(_steps(error))):
-        file = frame.f_code.co_filename
-        if not file.startswith(_LIBRARIES + _CALLERS):
-            return f'{file}, line {number}'
-    return None
+def _builds(frame: FrameType) -> bool:
+    return frame.f_code is build_from_cfg.__code__
 
 
-def frames_of(error: Exception) -> Iterator[FrameType]:
-    """The frames of the tracebacks of an exception and of what it was raised from, outermost first."""
-    return (frame for frame, _ in _steps(error))
+def _given(frame: FrameType) -> Mapping:
+    """The group that MMEngine's one build function builds from, or what is known of that of a running object."""
+    return frame.f_locals['cfg'] if _builds(frame) else dict(type=type(frame.f_locals.get('self')))
 
 
-def _steps(error: BaseException) -> Iterator[tuple[FrameType, int]]:
-    """The frames and their lines. MMEngine raises what a hook raised anew, ``from None``, and hides where that was."""
-    yield from walk_tb(error.__traceback__)
-    inner = (error.__cause__ or error.__context__) if error.__suppress_context__ else None
-    if inner is not None:
-        yield from _steps(inner)
+def _shared(one: Mapping, other: Mapping) -> int:
+    """How many settings are in both; as texts, since MMEngine resolves the names in them at each look."""
+    texts = [{(key, str(value)) for key, value in ConfigDict(group).to_dict().items()} for group in (one, other)]
+    return len(set.intersection(*texts))
 
 
-def given_settings(cfg: Config) -> dict[str, Any]:
-    """The settings by which the command line has overridden a config, by dotted path."""
-    return vars(cfg).get('_given_settings', {})
+def describe(cfg: Config, error: Exception, path: KeyPath) -> str:
+    """One line about an exception.
+
+    It has the component's dotted path and class, the settings given for it on the command line, the exception's own
+    message, and the file and line of the innermost code that is neither a library's nor calls components here.
+
+    Args:
+        path: of the component, () where it is not known.
+    """
+    kind = type_name(groups(cfg).get(path, {}))
+    given = _given_for(cfg, path)
+    settings = f'; given on the command line: {", ".join(given)}' if given else ''
+    lines = [(frame.f_code.co_filename, number) for frame, number in walk_tb(error.__traceback__)]
+    own = [f'; raised in {file}, line {number}' for file, number in lines if not file.startswith(_LIBRARIES + _CALLERS)]
+    return (
+        f'config {".".join(path) or cfg.filename}{f" ({kind})" if kind else ""}: {type(error).__name__}: '
+        f'{_short(str(error), _LONGEST_MESSAGE) or "no message"}{settings}{own[-1] if own else ""}; '
+        f'{TRACEBACK_VARIABLE}=1 in the environment shows the traceback'
+    )
 
 
-def note_given_settings(cfg: Config, values: Mapping[str, Any]) -> None:
-    """Remember settings for :func:`given_settings`; copies of the config remember them too."""
-    vars(cfg)['_given_settings'] = {**given_settings(cfg), **values}
+def groups(cfg: Config) -> dict[KeyPath, Mapping]:
+    """Every group of settings, with its path; groups before what is in them."""
+    return {path: value for path, value in walk(cfg) if isinstance(value, Mapping)}
 
 
 def type_name(group: Mapping) -> str | None:
@@ -106,54 +121,18 @@ def type_name(group: Mapping) -> str | None:
     return getattr(kind, '__name__', kind)
 
 
+def note_given_settings(cfg: Config, values: Mapping[str, Any]) -> None:
+    """Remember the settings by which the command line overrides a config; copies of the config remember them too."""
+    vars(cfg)['_given_settings'] = {**vars(cfg).get('_given_settings', {}), **values}
+
+
 def _given_for(cfg: Config, path: KeyPath) -> list[str]:
     """The settings given in or above a group as ``key=value``; where there are none, all that were given."""
-    given = {tuple(name.split('.')): value for name, value in given_settings(cfg).items()}
+    given = {tuple(name.split('.')): value for name, value in vars(cfg).get('_given_settings', {}).items()}
     near = {key: value for key, value in given.items() if key[: len(path)] == path or path[: len(key)] == key}
-    return [f'{".".join(key)}={_short(value)}' for key, value in list((near or given).items())[:5]]
+    return [f'{".".join(key)}={_short(str(value), 60)}' for key, value in list((near or given).items())[:5]]
 
 
-def _short(value: object) -> str:
-    text = ' '.join(str(value).split())
-    return text if len(text) <= 60 else f'{text[:60]} ...'
-
-
-def _groups_of(frame: FrameType, groups: Sequence[tuple[KeyPath, Mapping]]) -> list[KeyPath]:
-    """The groups of settings that a frame builds something from or whose component it runs in."""
-    values = frame.f_locals
-    if frame.f_code.co_name.startswith('build'):
-        given = [value for value in values.values() if isinstance(value, Mapping) and value]
-        equal = [path for path, group in groups if any(_same(group, value) for value in given)]
-        if equal:
-            return equal
-    owner = type(values['self']) if 'self' in values else values.get('obj_cls')
-    return [path for path, group in groups if owner is not None and 'type' in group and _stands_for(group, owner)]
-
-
-def _stands_for(group: Mapping, owner: object) -> bool:
-    kind = group['type']
-    return kind is owner or (isinstance(kind, str) and resolve(kind) is owner)
-
-
-def _same(one: object, other: object) -> bool:
-    """Equality that looks into groups by their items: MMEngine resolves names in them at each look."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if one is other:
-        return True
-    try:
-        return type(one) is type(other) and bool(one == other)
-    except Exception:  # arrays and whatever else has no single answer
-        return False
-
-
-def _at(cfg: Config, path: KeyPath) -> Any:
-    value: Any = cfg
-    for key in path:
-        try:
-            value = value[int(key)] if isinstance(value, list | tuple) else value[key]
-        except (IndexError, KeyError, TypeError, ValueError):
-            return None
-    return value
+def _short(text: str, longest: int) -> str:
+    text = ' '.join(text.split())
+    return text if len(text) <= longest else f'{text[:longest]} ...'

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader
 from classicpose.errors import UserError
 from classicpose.files import write_whole
 
-from ..configuration.failures import describe, frames_of
+from ..configuration.failures import building, describe, step_of_a_run
 from ..configuration.keys import KeyPath
 from ..datasets.order import repeatable
 from .checkpoints import DataOnlyHook, explained_loading
@@ -49,8 +49,11 @@ class PoseRunner(Runner):
         super().__init__(*args, **kwargs)
 
     def call_hook(self, fn_name: str, **kwargs) -> None:
-        """As Runner's, noting what has worked."""
-        super().call_hook(fn_name, **kwargs)
+        """As Runner's, noting what has worked; Runner's own hides where a hook raised a TypeError."""
+        with step_of_a_run(lambda: fn_name in self.worked):
+            for hook in self._hooks:
+                if hasattr(hook, fn_name):
+                    getattr(hook, fn_name)(self, **kwargs)
         self.worked.add(fn_name)
 
     def register_hooks(self, *args, **kwargs) -> None:
@@ -85,13 +88,8 @@ class PoseRunner(Runner):
         loaders = ('train_dataloader', 'val_dataloader', 'test_dataloader')
         name = next((name for name in loaders if getattr(self, f'_{name}') is dataloader), None)
         trains = name == 'train_dataloader' and isinstance(dataloader, dict)
-        try:
+        with building(*filter(None, [name])):
             loader = build_loader(repeatable(dataloader, seed) if trains else dataloader, seed, diff_rank_seed)
-        except ValueError as error:
-            # PyTorch's loader itself; the settings it was built from are no longer the config's group.
-            if name and list(frames_of(error))[-1].f_globals['__name__'].startswith('torch.utils.data'):
-                raise UserError(describe(self.cfg, error, (name,))) from error
-            raise
         if name:
             whole = loader.dataset.dataset if trains else loader.dataset
             for path, dataset in _leaves(whole, (name, 'dataset')):
@@ -103,12 +101,16 @@ class PoseRunner(Runner):
         """As Runner's; with ``cuda_graphs=True`` in the config the network is recorded."""
         if self.cfg.get('cuda_graphs'):
             record_for_training(self.model)
-        with self._screen:
+        with self._screen, step_of_a_run(self._has_trained):
             return super().train()
+
+    def _has_trained(self) -> bool:
+        """For an iteration, and to the end of a validation where one has begun."""
+        return 'after_train_iter' in self.worked and ('after_val' in self.worked or 'before_val' not in self.worked)
 
     def test(self) -> dict:
         """As Runner's."""
-        with self._screen:
+        with self._screen, step_of_a_run(lambda: False):
             return super().test()
 
     @master_only

@@ -12,7 +12,8 @@ import pytest
 import torch
 from command_lines import only_error, run_tool
 from mmengine.runner import Runner
-from mmpose.registry import TRANSFORMS
+from mmpose.registry import MODELS, TRANSFORMS
+from torch import nn
 
 from classicpose.errors import UserError, report_errors
 from custom_modules.engine import launch
@@ -178,6 +179,30 @@ def test_a_bug_in_what_has_worked_keeps_its_traceback(config: Path, tmp_path: Pa
 
     monkeypatch.setattr('mmengine.hooks.CheckpointHook.after_train_epoch', failing)
     with pytest.raises(TypeError, match='a bug'), report_errors():
+        launch.train(config, work_dir=tmp_path, validate=False)
+
+
+@MODELS.register_module()
+class Dividing(nn.Module):
+    def forward(self, inputs: tuple) -> torch.Tensor:
+        return inputs[0] / (1 // 0)
+
+
+def test_a_division_by_zero_in_the_first_iteration(
+    config: Path, tmp_path: Path, mistake: Mistake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A component's own is told in one line; a library's, deep below one, keeps its traceback."""
+    bad = tmp_path / 'bad.py'
+    bad.write_text(config.read_text().replace('type=GlobalAveragePooling', "type='mmpose.Dividing'"))
+    line = inspect.getsourcelines(Dividing.forward)[1] + 1
+    message = mistake(launch.train, bad, work_dir=tmp_path, validate=False)
+    assert message.startswith('config model.neck (Dividing): ZeroDivisionError: ')
+    assert f'raised in {__file__}, line {line};' in message
+
+    of_torch = {}
+    exec(compile('def forward(self, inputs): return inputs / (1 // 0)', nn.__file__, 'exec'), of_torch)
+    monkeypatch.setattr(nn.ReLU, 'forward', of_torch['forward'])
+    with pytest.raises(ZeroDivisionError), report_errors():
         launch.train(config, work_dir=tmp_path, validate=False)
 
 
