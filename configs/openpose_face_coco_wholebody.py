@@ -3,6 +3,7 @@
 from mmengine.config import read_base
 
 from classicpose.skeletons import FACE70
+from custom_modules.datasets import FaceDataset
 
 with read_base():
     from ._base_.hand_or_face_coco_wholebody import *
@@ -10,7 +11,8 @@ with read_base():
 codec.update(skeleton=FACE70)
 model.head.update(decoder=codec)
 targets.update(encoder=codec)
-faces = dict(part='face', box_factor=1.4)
+dataset_type = 'FaceDataset'
+faces = dict(type=FaceDataset, box_factor=1.4)
 train_dataloader.dataset.update(**faces, pipeline=[load, box, flip, move, affine, targets, pack])
 val_dataloader.dataset.update(**faces, pipeline=[load, box, affine, pack_test])
 del faces

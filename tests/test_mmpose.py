@@ -65,6 +65,8 @@ def test_every_config_is_a_model_of_mmposes(path: Path) -> None:
     """From random weights, of a small image."""
     model = init_model(str(path), device='cpu')
     assert model.dataset_meta['num_keypoints'] == len(model.dataset_meta['keypoint_id2name'])
+    if 'wholebody' in path.stem:
+        assert model.dataset_meta['num_keypoints'] == len(model.head.decoder.skeleton.keypoints)
     image = np.random.default_rng(0).integers(0, 255, (40, 30, 3), np.uint8)
     if model.cfg.data_mode == 'topdown':
         (found,) = inference_topdown(model, image)

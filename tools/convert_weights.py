@@ -110,6 +110,8 @@ def write(
 ) -> None:
     """Write the weights in another naming and say what they are good for."""
     from classicpose.errors import UserError
+    from custom_modules.configuration.loading import load_config, shipped_config
+    from custom_modules.configuration.skeleton import dataset_meta
     from custom_modules.models.weights.released import from_ours
 
     if dest.exists():
@@ -122,7 +124,8 @@ def write(
     weights = from_ours(ours, targets[to])
     contents = dict(state_dict=weights) if targets[to].nested else weights
     if to == 'classicpose':
-        contents['meta'] = dict(converted_from=source.name, naming=naming.name)
+        meta = dataset_meta(load_config(shipped_config(network.config_of(stages))))
+        contents['meta'] = dict(meta, converted_from=source.name, naming=naming.name)
         use = f'; python tools/test.py {network.config_of(stages)} {dest}{stages_option(network, stages)}'
     else:
         use = f' in the naming {to}'

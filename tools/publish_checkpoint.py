@@ -1,4 +1,4 @@
-"""Make of a training's checkpoint the file that users load: the weights alone, in half precision, compressed.
+"""Make of a training's checkpoint the file that users load: weights in half precision and body model, compressed.
 
 python tools/publish_checkpoint.py work_dirs/openpose_lite_coco/iter_7000.pth checkpoints/openpose_lite_coco.pth
 """
@@ -17,10 +17,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Write a checkpoint's weights, averaged ones where it has them, alone and in half precision."
+        description="Write a checkpoint's weights, averaged ones where it has them, in half precision with a body model."
     )
     parser.add_argument('source', help='a .pth file that training wrote')
     parser.add_argument('dest', help='the file to write')
+    parser.add_argument(
+        '--config', help='whose body model it is, where the source does not say: no training wrote it'
+    )
     return parser.parse_args()
 
 
@@ -30,15 +33,17 @@ def main() -> None:
     from classicpose.errors import report_errors
 
     with report_errors():
-        publish(args.source, Path(args.dest))
+        publish(args.source, Path(args.dest), args.config)
 
 
-def publish(source: str, dest: Path) -> None:
+def publish(source: str, dest: Path, config: str | None) -> None:
     import torch
     from mmengine.runner import CheckpointLoader
 
     from classicpose.errors import UserError, make_folder
     from classicpose.files import refuse_inputs, write_whole
+    from custom_modules.configuration.loading import load_config
+    from custom_modules.configuration.skeleton import dataset_meta, plain_dataset_meta
     from custom_modules.engine.checkpoints import explained_loading
 
     refuse_inputs([dest], [source])
@@ -46,10 +51,14 @@ def publish(source: str, dest: Path) -> None:
         checkpoint = CheckpointLoader.load_checkpoint(source, map_location='cpu', logger='silent')
     if 'state_dict' not in checkpoint:
         raise UserError(f'{source} has no state_dict: give a .pth file that training wrote')
+    known = checkpoint.get('meta', {}).get('dataset_meta')
+    if not (known or config):
+        raise UserError(f'{source} has no dataset_meta, by which MMPose knows its keypoints: name its config, --config')
+    meta = plain_dataset_meta(known) if known else dataset_meta(load_config(config))
     weights = {name: _half(tensor, name, source) for name, tensor in checkpoint['state_dict'].items()}
     make_folder(dest.parent)
     stored = io.BytesIO()
-    torch.save(dict(state_dict=weights), stored)
+    torch.save(dict(state_dict=weights, meta=meta), stored)
     contents = _compressed(stored)
     write_whole(dest, lambda path: path.write_bytes(contents))
     print(

@@ -1,6 +1,6 @@
 """Hands or faces of COCO-WholeBody, the network and the recipe of OpenPose's.
 
-A config built on it names the part for both datasets, and gives the codec to the model and to the step ``targets``.
+A config built on it names the dataset of its part, and gives the codec to the model and to the step ``targets``.
 """
 
 from mmengine.config import read_base

@@ -93,6 +93,26 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
             )
 
 
+@DATASETS.register_module()
+class HandDataset(HandOrFaceDataset):
+    """:class:`HandOrFaceDataset` of hands, as which MMPose knows it, too."""
+
+    METAINFO = HAND21.metainfo()
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(part='hand', **kwargs)
+
+
+@DATASETS.register_module()
+class FaceDataset(HandOrFaceDataset):
+    """:class:`HandOrFaceDataset` of faces."""
+
+    METAINFO = FACE70.metainfo()
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(part='face', **kwargs)
+
+
 def square_box(points: np.ndarray, factor: float) -> np.ndarray:
     """(4,) x1, y1, x2, y2 float32 of the square around the points (M, 2), its side ``factor`` times their box's."""
     low, high = points.min(axis=0), points.max(axis=0)

@@ -13,7 +13,8 @@ from classicpose.errors import UserError, make_folder
 from classicpose.files import write_whole
 from classicpose.inference.zoo import NamedModel
 
-from ..configuration.loading import shipped_config
+from ..configuration.loading import load_config, shipped_config
+from ..configuration.skeleton import dataset_meta
 from ..engine.checkpoints import check_checkpoint_file
 from ..engine.conversion import first_stages, load_released
 
@@ -62,7 +63,8 @@ def _converted(model: NamedModel) -> Path:
     network, _, stages, weights = load_released(path, [expected])
     if model.stages is not None and model.stages < stages:
         weights = first_stages(weights, network, model.stages)
-    contents = dict(state_dict=weights, meta=dict(converted_from=model.file))
+    meta = dataset_meta(load_config(shipped_config(model.config)))
+    contents = dict(state_dict=weights, meta=dict(meta, converted_from=model.file))
     make_folder(converted.parent)
 
     def write(path: Path) -> None:

@@ -141,6 +141,7 @@ def test_all_stages_need_a_setting(osokin: Path, convert: Run, capsys: pytest.Ca
     convert(osokin, 'all.pth')
     assert capsys.readouterr().out.endswith('all.pth --cfg-options model.head.num_refinements=3\n')
     contents = torch.load('all.pth', weights_only=True)
+    assert contents['meta'].pop('dataset_meta')['dataset_name'] == 'coco_openpose'
     assert contents['meta'] == dict(converted_from='checkpoint_iter_370000.pth', naming='lightweight')
     expected = our_weights(LIGHTWEIGHT_OPENPOSE, 3)
     assert {name: tensor.shape for name, tensor in contents['state_dict'].items()} == {
