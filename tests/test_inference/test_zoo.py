@@ -41,9 +41,13 @@ def test_the_folders_hold_the_listed_files_and_nothing_else() -> None:
 
 
 @pytest.mark.parametrize('model', OURS, ids=lambda model: model.name)
-def test_checkpoints_hold_weights_alone_in_half_precision(model: zoo.NamedModel) -> None:
+def test_checkpoints_hold_weights_in_half_precision_and_their_body_model(model: zoo.NamedModel) -> None:
     contents = torch.load(CHECKPOINTS / model.file, weights_only=True)
-    assert list(contents) == ['state_dict']
+    assert list(contents) == ['state_dict', 'meta']
+    skeleton = Predictor(model.name, device='cpu').skeleton
+    (metainfo,) = contents['meta'].values()
+    assert tuple(metainfo['keypoint_id2name'].values()) == skeleton.keypoints
+    assert metainfo['flip_indices'] == list(skeleton.flip_indices)
     assert {tensor.dtype for tensor in contents['state_dict'].values()} == {torch.float16, torch.int64}
 
 
@@ -171,6 +175,8 @@ def test_weights_of_others_are_converted_once(tmp_path: Path, monkeypatch: pytes
     config, converted = find_model(model)
     network = MODELS.build(load_config(config).model)
     load_weights(network, converted)
+    metainfo = torch.load(converted, weights_only=True)['meta']['dataset_meta']
+    assert metainfo['flip_indices'] == list(network.head.decoder.skeleton.flip_indices)
     assert all(torch.equal(tensor, weights[name]) for name, tensor in network.state_dict().items())
     os.utime(weights_file, (1, 1))
     before = converted.stat().st_mtime_ns
