@@ -12,8 +12,8 @@ import numpy as np
 from mmpose.evaluation.functional.nms import oks_iou
 from pycocotools import mask as run_lengths
 
+from classicpose.people import AREA_OF_BOX
 from classicpose.skeletons import COCO17
-from custom_modules.datasets.annotations import AREA_OF_BOX
 
 Network = Callable[[np.ndarray], np.ndarray]
 """From an (H, W, 3) RGB image to MoveNet's output for it."""

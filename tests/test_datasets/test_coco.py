@@ -16,8 +16,9 @@ from pycocotools import mask as run_lengths
 from classicpose.errors import UserError
 from classicpose.skeletons import BODY25, COCO17, OPENPOSE18
 from custom_modules.datasets import BottomUpCocoDataset
-from custom_modules.datasets.annotations import _decompressed, load_annotation_file
+from custom_modules.datasets.annotations import load_annotation_file
 from custom_modules.datasets.coco import ignored_region, main_people
+from custom_modules.datasets.mistakes import _decompressed
 
 WIDTH, HEIGHT = 640, 480
 

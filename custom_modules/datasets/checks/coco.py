@@ -9,7 +9,7 @@ import numpy as np
 
 from classicpose.skeletons import COCO17
 
-from ..annotations import doubtful, malformed, name_of, number, numbers, objects, repeated
+from ..mistakes import doubtful, malformed, name_of, number, numbers, objects, repeated
 
 ERROR, WARNING = 'error', 'warning'
 _EXAMPLES = 5

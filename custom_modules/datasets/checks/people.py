@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset
 
 from classicpose.skeletons import Skeleton, skeleton_of
 
-from ..annotations import number, numbers, objects
+from ..mistakes import number, numbers, objects
 from .coco import category_keypoints
 
 
