@@ -7,50 +7,38 @@ networks that begin from it: 0.397 where the test set gave 0.278. Train with --a
 
 from mmengine.config import read_base
 from mmengine.hooks import EMAHook
-from mmengine.optim import OneCycleLR
-from mmpose.codecs import SimCCLabel
 from mmpose.datasets.transforms import RandomHalfBody, YOLOXHSVRandomAug
-from mmpose.models import KLDiscretLoss, TopdownPoseEstimator
-from torch.optim import AdamW
 
 from custom_modules.engine import GroupedEMA, GroupedOptimWrapperConstructor
-from custom_modules.models import ConfidentRTMCCHead, EfficientNetLite, FinestLevelFPN
+from custom_modules.models import ConfidentRTMCCHead, FinestLevelFPN
 
 with read_base():
-    from ._base_.top_down_coco import *
+    from .lite0_simcc_coco import *
 
 selection = 'configs/coco_mini_selection.txt'
 load_from = 'checkpoints/openpose_lite_coco.pth'
-codec = dict(type=SimCCLabel, input_size=(144, 192), sigma=(4.24, 4.9), simcc_split_ratio=2.0)
-data_preprocessor.update(mean=[127.0] * 3, std=[128.0] * 3)
-model = dict(
-    type=TopdownPoseEstimator,
-    data_preprocessor=data_preprocessor,
-    backbone=dict(type=EfficientNetLite, out_indices=(4, 5), frozen_stages=3),
-    neck=dict(type=FinestLevelFPN, in_channels=(112, 192), out_channels=112),
-    head=dict(
-        type=ConfidentRTMCCHead,
-        in_channels=112,
-        out_channels=17,
-        input_size=codec['input_size'],
-        in_featuremap_size=(9, 12),
-        simcc_split_ratio=codec['simcc_split_ratio'],
-        final_layer_kernel_size=5,
-        gau_cfg=dict(
-            hidden_dims=256,
-            s=128,
-            expansion_factor=2,
-            dropout_rate=0.0,
-            drop_path=0.0,
-            act_fn='SiLU',
-            use_rel_bias=False,
-            pos_enc=False,
-        ),
-        loss=dict(type=KLDiscretLoss, use_target_weight=True),
-        decoder=codec,
+codec.update(input_size=(144, 192), sigma=(4.24, 4.9))
+model.backbone.update(out_indices=(4, 5), frozen_stages=3)
+model.neck = dict(type=FinestLevelFPN, in_channels=(112, 192), out_channels=112)
+model.head.pop('deconv_out_channels')
+model.head.update(
+    type=ConfidentRTMCCHead,
+    input_size=codec['input_size'],
+    in_featuremap_size=(9, 12),
+    final_layer_kernel_size=5,
+    gau_cfg=dict(
+        hidden_dims=256,
+        s=128,
+        expansion_factor=2,
+        dropout_rate=0.0,
+        drop_path=0.0,
+        act_fn='SiLU',
+        use_rel_bias=False,
+        pos_enc=False,
     ),
-    test_cfg=dict(flip_test=False),
+    decoder=codec,
 )
+model.test_cfg.update(flip_test=False)
 
 # Boxes of people who were found are not as exact as annotated ones, and end where the person was cut off.
 half = dict(type=RandomHalfBody, prob=0.2, padding=1.25)
@@ -58,7 +46,7 @@ move.update(shift_factor=0.12, shift_prob=0.6, scale_factor=(0.7, 1.4))
 affine.update(input_size=codec['input_size'])
 colors = dict(type=YOLOXHSVRandomAug)
 targets.update(encoder=codec)
-train_dataloader.update(batch_size=32, num_workers=1)
+train_dataloader.update(num_workers=1)
 train_dataloader.dataset.update(
     without_images=selection, pipeline=[load, box, flip, half, move, affine, colors, targets, pack]
 )
@@ -75,13 +63,11 @@ val_evaluator = dict(
 
 epochs = 30
 optim_wrapper.update(
-    optimizer=dict(type=AdamW, lr=1.2e-3, weight_decay=0.05, fused=True),
+    optimizer=dict(lr=1.2e-3, weight_decay=0.05),
     clip_grad=dict(max_norm=5.0),
     constructor=GroupedOptimWrapperConstructor,
     paramwise_cfg=dict(custom_keys=dict(backbone=dict(lr_mult=0.5)), norm_decay_mult=0.0, bias_decay_mult=0.0),
 )
-param_scheduler = dict(
-    type=OneCycleLR, eta_max=1.2e-3, total_steps=epochs, pct_start=0.05, by_epoch=True, convert_to_iter_based=True
-)
+param_scheduler.update(eta_max=1.2e-3, total_steps=epochs, pct_start=0.05)
 train_cfg.update(max_epochs=epochs, val_interval=3)
 custom_hooks.append(dict(type=EMAHook, ema_type=GroupedEMA, momentum=0.003))
