@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,6 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmpose.codecs import RegressionLabel, SimCCLabel
 from mmpose.registry import MODELS
-from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from classicpose.errors import UserError, make_folder
@@ -27,8 +24,8 @@ from classicpose.networks.session import open_session
 
 from ..configuration.explain import explained_config_errors
 from ..engine.checkpoints import load_weights
+from ..engine.wrapping import extend
 from ..models import DeepPoseCascade
-from ..models.pose_estimators.cascade_stage import CascadeStage
 from .describe import describe
 from .network import Network, as_tuple, network_of, run_on_tensors
 
@@ -85,6 +82,8 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path, card: dict[str
     with explained_config_errors(cfg):
         model = MODELS.build(cfg.model)
     load_weights(model, checkpoint)
+    for stage in model.stages if isinstance(model, DeepPoseCascade) else ():
+        extend(stage, _TraceableStage)
     network = network_of(model).eval()
     make_folder(path.parent)
     difference = 0.0
@@ -111,7 +110,7 @@ def _write(network: Network, described: Description, path: Path) -> None:
 
     example = network.example(batch=2)
     try:
-        with warnings.catch_warnings(), _traceable(network.model):
+        with warnings.catch_warnings(), _Traceable():
             # That this exporter is not the newest, and about every Python number made of a tensor.
             warnings.simplefilter('ignore')
             torch.onnx.export(
@@ -172,20 +171,6 @@ def _difference(expected: torch.Tensor, found: torch.Tensor) -> float:
     return float((expected - found).abs().max() / expected.abs().max().clamp(min=1e-12))
 
 
-@contextmanager
-def _traceable(model: nn.Module) -> Iterator[None]:
-    """While a cascade is traced, its stages decode without numpy, which codecs need but no trace can follow."""
-    stages = model.stages if isinstance(model, DeepPoseCascade) else ()
-    for stage in stages:
-        stage.locate = functools.partial(_locate, stage)
-    try:
-        with _Traceable():
-            yield
-    finally:
-        for stage in stages:
-            del stage.locate
-
-
 class _Traceable(TorchFunctionMode):
     """Calls that PyTorch's tracer gets wrong, in other words."""
 
@@ -212,19 +197,26 @@ def _pooled(maps: torch.Tensor, size: int) -> torch.Tensor:
     return maps
 
 
-def _locate(stage: CascadeStage, crops: torch.Tensor) -> torch.Tensor:
-    """:meth:`CascadeStage.locate` in PyTorch's operators alone, for the codecs that can be."""
-    outputs = stage.head(stage.features(crops))
-    codec = stage.head.decoder
-    if isinstance(codec, RegressionLabel):
-        # It scales and shifts; sigmas, which only change the scores, stand last.
-        origin, unit = (codec.decode(np.full((1, 1, 2), value, np.float32))[0] for value in (0, 1))
-        origin, unit = (torch.as_tensor(values, dtype=torch.float32) for values in (origin, unit - origin))
-        return outputs[..., :2] * unit + origin
-    if isinstance(codec, SimCCLabel) and not codec.use_dark:
-        highest = torch.minimum(*(values.amax(dim=-1) for values in outputs))
-        bins = torch.stack([values.argmax(dim=-1) for values in outputs], dim=-1).float()
-        # MMPose's word for nowhere.
-        bins = torch.where(highest[..., None] > 0, bins, torch.full_like(bins, -1.0))
-        return bins / codec.simcc_split_ratio
-    raise UserError(f'a cascade with a {type(codec).__name__} has no ONNX form here, only with coordinates or SimCC')
+class _TraceableStage:
+    """A stage that, while it is traced, decodes without NumPy, which codecs need but no trace can follow."""
+
+    def locate(self, crops: torch.Tensor) -> torch.Tensor:
+        """:meth:`CascadeStage.locate`, traced in PyTorch's operators alone, for the codecs that can be."""
+        if not torch.jit.is_tracing():
+            return super().locate(crops)
+        outputs = self.head(self.features(crops))
+        codec = self.head.decoder
+        if isinstance(codec, RegressionLabel):
+            # It scales and shifts; sigmas, which only change the scores, stand last.
+            origin, unit = (codec.decode(np.full((1, 1, 2), value, np.float32))[0] for value in (0, 1))
+            origin, unit = (torch.as_tensor(values, dtype=torch.float32) for values in (origin, unit - origin))
+            return outputs[..., :2] * unit + origin
+        if isinstance(codec, SimCCLabel) and not codec.use_dark:
+            highest = torch.minimum(*(values.amax(dim=-1) for values in outputs))
+            bins = torch.stack([values.argmax(dim=-1) for values in outputs], dim=-1).float()
+            # MMPose's word for nowhere.
+            bins = torch.where(highest[..., None] > 0, bins, torch.full_like(bins, -1.0))
+            return bins / codec.simcc_split_ratio
+        raise UserError(
+            f'a cascade with a {type(codec).__name__} has no ONNX form here, only with coordinates or SimCC'
+        )

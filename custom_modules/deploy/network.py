@@ -22,6 +22,7 @@ from classicpose.errors import UserError
 from classicpose.networks.description import Description, read_description
 from classicpose.networks.session import open_session, run_session
 
+from ..engine.wrapping import extend
 from ..models import DeepPoseCascade, OpenPoseEstimator, PoseMachineHead
 from .describe import describe
 
@@ -88,8 +89,7 @@ class AffinityNetwork(_HeadNetwork):
         return heatmaps, pafs
 
     def answer_by(self, run: Callable[..., Tensors]) -> None:
-        self.model.extract_feat = lambda inputs: inputs
-        self.model.head.forward = lambda inputs: [run(inputs)[::-1]]
+        _give_inputs_to_head(self.model, lambda inputs: [run(inputs)[::-1]])
 
 
 class TopDownNetwork(_HeadNetwork):
@@ -124,8 +124,7 @@ class TopDownNetwork(_HeadNetwork):
             outputs = run(inputs)
             return outputs if len(outputs) > 1 else outputs[0]
 
-        self.model.extract_feat = lambda inputs: inputs
-        self.model.head.forward = forward
+        _give_inputs_to_head(self.model, forward)
 
 
 class CascadeNetwork(Network):
@@ -154,7 +153,30 @@ class CascadeNetwork(Network):
         return self.model.locate(inputs, boxes)
 
     def answer_by(self, run: Callable[..., Tensors]) -> None:
-        self.model.locate = lambda inputs, boxes: run(inputs, boxes)[0]
+        extend(self.model, _FoundElsewhere, answer=run)
+
+
+class _AnsweredElsewhere:
+    """A head whose outputs another than its layers computes."""
+
+    answer: Callable
+
+    def forward(self, inputs: torch.Tensor) -> object:
+        return self.answer(inputs)
+
+
+class _FoundElsewhere:
+    """A cascade whose stages another computes."""
+
+    answer: Callable[..., Tensors]
+
+    def locate(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
+        return self.answer(inputs, boxes)[0]
+
+
+def _give_inputs_to_head(model: nn.Module, answer: Callable) -> None:
+    model.backbone, model.neck = nn.Identity(), None
+    extend(model.head, _AnsweredElsewhere, answer=answer)
 
 
 _NETWORKS: dict[type, type[Network]] = {

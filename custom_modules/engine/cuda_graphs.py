@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import nn
@@ -10,7 +10,7 @@ from torch.utils import _pytree as pytree
 
 from classicpose.errors import UserError
 
-from .wrapping import unwrapped
+from .wrapping import extend, unwrapped
 
 
 def record_for_training(model: nn.Module) -> None:
@@ -32,32 +32,43 @@ def record_for_training(model: nn.Module) -> None:
             f'cuda_graphs=True: {type(network).__name__} has no backbone, neck or head stages to record: leave it out'
         )
     for part in parts:
-        part.forward = _Recorded(part)
+        extend(part, _Recorded)
 
 
 class _Recorded:
-    def __init__(self, part: nn.Module) -> None:
-        self._part, self._original = part, part.forward
-        self._graph, self._sizes = None, None
+    """A part whose training steps are a graph, recorded at the first."""
 
-    def __call__(self, *args: object) -> object:
-        if not (self._part.training and torch.is_grad_enabled()):
-            return self._original(*args)
+    _graph = _sizes = None
+
+    def forward(self, *args: object) -> object:
+        original = super().forward
+        if not (self.training and torch.is_grad_enabled()):
+            return original(*args)
         sizes = [tensor.shape for tensor in pytree.tree_leaves(args)]
         if self._graph is None:
-            self._record(args)
-            self._sizes = sizes
-        return (self._graph if sizes == self._sizes else self._original)(*args)
+            self._graph, self._sizes = _record(_Original(self, original), args), sizes
+        return (self._graph if sizes == self._sizes else original)(*args)
 
-    def _record(self, args: tuple) -> None:
-        examples = pytree.tree_map(lambda tensor: tensor.detach().clone().requires_grad_(tensor.requires_grad), args)
-        precision = dict(
-            dtype=torch.get_autocast_dtype('cuda'), enabled=torch.is_autocast_enabled('cuda'), cache_enabled=False
-        )
-        self._part.forward = self._original
-        with torch.autocast('cuda', **precision):
-            torch.cuda.make_graphed_callables(self._part, examples)
-        self._graph, self._part.forward = self._part.forward, self
+
+class _Original(nn.Module):
+    """A part as it is without recording, for PyTorch, which replaces the ``forward`` of what it records."""
+
+    def __init__(self, part: nn.Module, forward: Callable) -> None:
+        super().__init__()
+        self.part, self._forward = part, forward
+
+    def forward(self, *args: object) -> object:
+        return self._forward(*args)
+
+
+def _record(part: _Original, args: tuple) -> Callable:
+    examples = pytree.tree_map(lambda tensor: tensor.detach().clone().requires_grad_(tensor.requires_grad), args)
+    precision = dict(
+        dtype=torch.get_autocast_dtype('cuda'), enabled=torch.is_autocast_enabled('cuda'), cache_enabled=False
+    )
+    with torch.autocast('cuda', **precision):
+        torch.cuda.make_graphed_callables(part, examples)
+    return part.forward
 
 
 def _parts(model: nn.Module) -> Iterator[nn.Module]:

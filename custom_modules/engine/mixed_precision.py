@@ -16,7 +16,7 @@ from torch import nn
 from classicpose.errors import UserError
 
 from .optim import GuardedOptimWrapper
-from .wrapping import unwrapped
+from .wrapping import extend, unwrapped
 
 
 @OPTIM_WRAPPERS.register_module()
@@ -30,33 +30,24 @@ class BFloat16OptimWrapper(GuardedOptimWrapper):
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast around the forward pass."""
-        with super().optim_context(model), autocast(dtype=torch.bfloat16), _float32_outputs(model):
+        head = getattr(unwrapped(model), 'head', None)
+        if isinstance(head, BaseHead) and not isinstance(head, _Float32Outputs):
+            extend(head, _Float32Outputs)
+        with super().optim_context(model), autocast(dtype=torch.bfloat16):
             yield
 
 
-@contextmanager
-def _float32_outputs(model: nn.Module) -> Iterator[None]:
-    """Let the model's head put out float32 where it is one of MMPose's that puts out a tensor or a tuple of them.
+class _Float32Outputs:
+    """A head of MMPose's whose outputs are float32 where they are a tensor or a tuple of them.
 
-    Those turn their outputs into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
+    Such heads turn them into NumPy arrays to report an accuracy, and NumPy has no bfloat16.
     """
-    head = getattr(unwrapped(model), 'head', None)
-    if not isinstance(head, BaseHead):
-        yield
-        return
-    forward = head.forward
 
-    def float32_forward(*args: object) -> object:
-        outputs = forward(*args)
+    def forward(self, *args: object) -> object:
+        outputs = super().forward(*args)
         if isinstance(outputs, tuple):
             return tuple(output.float() for output in outputs)
         return outputs.float() if isinstance(outputs, torch.Tensor) else outputs
-
-    head.forward = float32_forward
-    try:
-        yield
-    finally:
-        del head.forward
 
 
 def set_precision(cfg: Config, amp: bool) -> None:
