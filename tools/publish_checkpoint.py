@@ -17,13 +17,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Write a checkpoint's weights, averaged ones where it has them, in half precision with a body model."
+        description="Write a checkpoint's weights, averaged ones where it has them, in half precision and a body model."
     )
     parser.add_argument('source', help='a .pth file that training wrote')
     parser.add_argument('dest', help='the file to write')
-    parser.add_argument(
-        '--config', help='whose body model it is, where the source does not say: no training wrote it'
-    )
+    parser.add_argument('--config', help='whose body model it is, where the source does not say: no training wrote it')
     return parser.parse_args()
 
 

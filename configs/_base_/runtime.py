@@ -20,7 +20,7 @@ default_hooks = dict(
     param_scheduler=dict(type=ParamSchedulerHook),
     checkpoint=dict(type=CheckpointHook, interval=1, max_keep_ckpts=1, save_best='coco/AP', rule='greater'),
     sampler_seed=dict(type=DistSamplerSeedHook),
-    data_only=dict(type=DataOnlyHook),
+    data_only=dict(type=DataOnlyHook),  # for MMPose's tools/train.py: PoseRunner has it with any config
     # What MMPose's tools/test.py switches on with --show-dir.
     visualization=dict(type=PoseVisualizationHook, enable=False),
 )

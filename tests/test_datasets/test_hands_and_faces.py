@@ -8,9 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from mmpose.apis.inference import dataset_meta_from_config
+from shipped_configs import REPOSITORY
 
 from classicpose.errors import UserError
 from classicpose.skeletons import FACE70
+from custom_modules.configuration.loading import load_config
 from custom_modules.datasets import HandOrFaceDataset, MirrorLeftHand
 from custom_modules.datasets.hands_and_faces import square_box
 
@@ -55,6 +58,12 @@ def test_pupils_are_the_middles_of_the_eyes(tmp_path: Path) -> None:
     assert sample['keypoints_visible'].all()
     right = FACE70.keypoints.index('right_pupil')
     np.testing.assert_allclose(sample['keypoints'][0, right], sample['keypoints'][0, [36, 39]].mean(axis=0), rtol=1e-6)
+
+
+@pytest.mark.parametrize(('part', 'count'), [('hand', 21), ('face', 70)])
+def test_mmpose_knows_the_part_of_a_config(part: str, count: int) -> None:
+    cfg = load_config(REPOSITORY / f'configs/openpose_{part}_coco_wholebody.py')
+    assert dataset_meta_from_config(cfg)['num_keypoints'] == count
 
 
 def test_a_mirrored_hand_keeps_its_place_on_the_image() -> None:
