@@ -65,10 +65,10 @@ def locate(cfg: Config, error: Exception) -> KeyPath:
     """Path of the innermost group that something was built from, or whose component ran; () where there is none."""
     here = getattr(error, 'config_path', ())
     within = {path: group for path, group in groups(cfg).items() if path[: len(here)] == here}
-    for frame, _ in walk_tb(error.__traceback__):
-        given = _given(frame)
+    names = {path: type_name(group) for path, group in within.items()}
+    for given in (_given(frame) for frame, _ in walk_tb(error.__traceback__)):
         # Builders copy, add settings and take out others.
-        alike = {path: _shared(group, given) for path, group in within.items() if type_name(group) == type_name(given)}
+        alike = {path: _shared(within[path], given) for path in within if names[path] == type_name(given)}
         inside = [path for path in alike if path[: len(here)] == here]
         here = max(inside or alike, key=alike.get, default=here)
     return here
@@ -80,7 +80,8 @@ def _builds(frame: FrameType) -> bool:
 
 def _given(frame: FrameType) -> Mapping:
     """The group that MMEngine's one build function builds from, or what is known of that of a running object."""
-    return frame.f_locals['cfg'] if _builds(frame) else dict(type=type(frame.f_locals.get('self')))
+    value = frame.f_locals['cfg'] if _builds(frame) else frame.f_locals.get('self')
+    return value if _builds(frame) and isinstance(value, Mapping) else dict(type=type(value))
 
 
 def _shared(one: Mapping, other: Mapping) -> int:

@@ -79,6 +79,11 @@ def test_an_unreadable_image(config: Path, tmp_path: Path, mistake: Mistake, wor
         ),
         ('val_cfg = dict(type=ValLoop)', 'val_cfg = None', 'val_evaluator: give all of them'),
         ('train_cfg =', 'train_config =', 'bad.py has no train_cfg'),
+        (
+            'dict(type=ResNet, depth=18, base_channels=2, stem_channels=2)',
+            '18',
+            'config model (TopdownPoseEstimator): TypeError: cfg should be a dict',
+        ),
         ('type=GlobalAveragePooling', 'size=3', 'a group of settings lacks its type: '),
     ],
 )  # fmt: skip
