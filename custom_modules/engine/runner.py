@@ -11,7 +11,7 @@ from mmengine.dataset import Compose
 from mmengine.dist import is_main_process, master_only
 from mmengine.logging import MMLogger
 from mmengine.runner import Runner
-from mmengine.visualization import Visualizer
+from mmengine.visualization import LocalVisBackend, Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
 
@@ -65,17 +65,18 @@ class PoseRunner(Runner):
             self.register_hook(self._screen)
 
     def build_logger(self, *args, **kwargs) -> MMLogger:
-        """As Runner's, with less on the screen."""
-        return keep_short(super().build_logger(*args, **kwargs))
+        """As Runner's, with less on the screen, and named by its folder: two runs may begin in the same second."""
+        return keep_short(super().build_logger(*args, name=self._log_dir, **kwargs))
 
     def build_message_hub(self, message_hub: dict | None = None) -> LazyMessageHub:
         """As Runner's, but a store that does not wait for a GPU at every step."""
-        return LazyMessageHub.get_instance(**{'name': self._experiment_name, **(message_hub or {})})
+        return LazyMessageHub.get_instance(**{'name': self._log_dir, **(message_hub or {})})
 
     def build_visualizer(self, visualizer: Visualizer | dict | None = None) -> Visualizer:
         """As Runner's, but each run's own: by the name in a config a process would go on with the first run's."""
-        if isinstance(visualizer, dict):
-            visualizer = dict(visualizer, name=self._experiment_name)
+        if not isinstance(visualizer, Visualizer):
+            settings = visualizer or dict(type=Visualizer, vis_backends=[dict(type=LocalVisBackend)])
+            visualizer = dict(settings, name=self._log_dir)
         return super().build_visualizer(visualizer)
 
     def build_dataloader(

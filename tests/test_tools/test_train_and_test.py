@@ -14,6 +14,7 @@ import torch
 from command_lines import TOOLS, command, only_error, run_tool
 from mmengine.config import Config
 
+from custom_modules.configuration.loading import load_config
 from custom_modules.engine import launch
 from custom_modules.engine.checkpoints import latest_checkpoint
 
@@ -114,3 +115,18 @@ def _progress(checkpoint: Path) -> dict:
 
 def _tested_images(dump: Path) -> list[int]:
     return [prediction['img_id'] for prediction in pickle.loads(dump.read_bytes())]
+
+
+def test_two_runs_of_one_second_share_nothing(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MMEngine names a run's log, numbers and drawings by its config and the second."""
+    monkeypatch.setattr(time, 'strftime', lambda *_: '20260101_000000')
+    runs = []
+    for name in 'ab':
+        cfg = load_config(config)
+        cfg.work_dir = str(tmp_path / name)
+        runs.append(launch.build_runner(cfg))
+    one, other = runs
+    assert one.logger is not other.logger
+    assert one.message_hub is not other.message_hub
+    folders = [Path(run.visualizer.get_backend('LocalVisBackend')._save_dir) for run in runs]
+    assert [folder.parents[1].name for folder in folders] == ['a', 'b']
