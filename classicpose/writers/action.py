@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from ..people import People
-from ..skeletons import COCO17
+from ..skeletons import COCO17, Skeleton
 from .base import FileAtTheEnd
-from .openpose_json import converted_people
+from .openpose_json import check_common, converted_people
 from .recordings import Recording, Recordings
 
 _UNLABELLED = -1
@@ -19,11 +19,15 @@ _UNLABELLED = -1
 class ActionFile(FileAtTheEnd):
     """Writes a list of all videos and folders of images, see :func:`action_sample`, with COCO's 17 keypoints.
 
+    Args:
+        skeleton: of the people to come, who are then refused at once where they have none of these.
+
     Raises:
         UserError: when the file cannot be written, or the body model has no keypoint of COCO's.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, skeleton: Skeleton | None = None) -> None:
+        check_common(skeleton, COCO17)
         super().__init__(path)
         self._recordings = Recordings()
 

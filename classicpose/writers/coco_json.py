@@ -16,7 +16,7 @@ from ..files import JsonList, six_digits, write_whole
 from ..people import AREA_OF_BOX, People, boxes_around, image_number
 from ..skeletons import COCO17, COCO23, Skeleton
 from .base import FileAtTheEnd, OneFile
-from .openpose_json import converted_people
+from .openpose_json import check_common, converted_people
 
 _PERSON = 1  # COCO's category
 _ORIENTATION = 0x0112  # of EXIF data
@@ -37,12 +37,14 @@ class CocoResults(OneFile):
         numbered: whether the numbers at the ends of the names tell the images apart, see
             :attr:`~classicpose.inference.frames.Frames.numbered`. Where they do not, all images are counted, a warning
             says so, and each entry has the ``name`` of its image too.
+        skeleton: of the people to come, who are then refused at once where they have no keypoint of COCO's.
 
     Raises:
         UserError: when the file cannot be written, or the body model has no keypoint of COCO's.
     """
 
-    def __init__(self, path: str | Path, numbered: bool = True) -> None:
+    def __init__(self, path: str | Path, numbered: bool = True, skeleton: Skeleton | None = None) -> None:
+        check_common(skeleton, COCO17)
         if not numbered:
             logging.getLogger(__name__).warning(
                 '%s: the numbers at the ends of the names do not tell the images apart, so image_id counts the images '

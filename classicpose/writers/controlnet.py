@@ -14,11 +14,11 @@ import numpy as np
 
 from ..files import JsonList, six_digits
 from ..people import PARTS, People
-from ..skeletons import FEET6, OPENPOSE18, convert_keypoints
+from ..skeletons import FEET6, OPENPOSE18, Skeleton, convert_keypoints
 from ..visualization.controlnet import draw_controlnet
 from ..visualization.people_and_maps import part_threshold
 from .base import ImageFiles
-from .openpose_json import converted_people
+from .openpose_json import check_common, converted_people
 
 # Fields that may be empty, and how many keypoints they have.
 _COUNTS = {f'{part}_keypoints_2d': len(skeleton.keypoints) for part, skeleton in (PARTS | dict(foot=FEET6)).items()}
@@ -29,13 +29,17 @@ class ControlNet(ImageFiles):
 
     ``frames.json`` beside them is the list of them all, as ComfyUI's nodes pass it on: there zeros stand for null.
 
+    Args:
+        skeleton: of the people to come, who are then refused at once where they have none of OpenPose's keypoints.
+
     Raises:
         UserError: when the folder or a file cannot be written, or the body model has none of OpenPose's keypoints.
     """
 
     endings = ('_controlnet.json', '_controlnet.png')
 
-    def __init__(self, folder: str | Path, threshold: float) -> None:
+    def __init__(self, folder: str | Path, threshold: float, skeleton: Skeleton | None = None) -> None:
+        check_common(skeleton, OPENPOSE18)
         super().__init__(folder)
         self._threshold = threshold
         self._frames = JsonList(self._folder / 'frames.json')

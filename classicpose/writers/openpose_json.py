@@ -60,8 +60,7 @@ class OpenPoseJson(ImageFiles):
         skeleton: Skeleton | None = None,
     ) -> None:
         _check(layout, keypoint_scale, net_size)
-        if skeleton is not None:
-            _check_common(skeleton, LAYOUTS[layout])
+        check_common(skeleton, LAYOUTS[layout])
         super().__init__(folder)
         self._settings = dict(layout=layout, keypoint_scale=keypoint_scale, net_size=net_size)
 
@@ -151,13 +150,14 @@ def converted_people(people: People, target: Skeleton) -> np.ndarray:
     Raises:
         UserError: when the two body models have no keypoint in common.
     """
-    _check_common(people.skeleton, target)
+    check_common(people.skeleton, target)
     keypoints, scores = people.found_keypoints[..., :2], people.found_keypoints[..., 2]
     return np.dstack(convert_keypoints(keypoints, scores, people.skeleton, target))
 
 
-def _check_common(source: Skeleton, target: Skeleton) -> None:
-    if not set(source.keypoints) & set(target.keypoints):
+def check_common(source: Skeleton | None, target: Skeleton) -> None:
+    """Refuse a body model, where it is known, that has no keypoint of another."""
+    if source is not None and not set(source.keypoints) & set(target.keypoints):
         raise UserError(
             f'the body model {source.name!r} has no keypoint in common with {target.name!r}, which this format needs: '
             f'{", ".join(source.keypoints[:4])}, ... against {", ".join(target.keypoints[:4])}, ...; '

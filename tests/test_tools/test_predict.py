@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import pickle
+import re
 import runpy
 import shutil
 import signal
@@ -15,12 +16,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 from command_lines import TOOLS, command, only_error, run_tool
 from mmpose.registry import MODELS
 from shipped_configs import REPOSITORY
 
+from classicpose.inference.zoo import named_model
+from classicpose.networks.description import KEY
 from classicpose.video import open_video
 from custom_modules.configuration.loading import load_config
 
@@ -53,6 +57,21 @@ def predict(folder: Path, model: str, *args: object, status: int = 0) -> subproc
     return run_tool(
         'predict.py', CONFIGS / f'{model}_generated.py', folder / f'{model}.pth', *args, cwd=folder, status=status
     )
+
+
+@pytest.mark.parametrize('option', ['write_coco_json', 'write_pyskl', 'write_controlnet'])
+def test_formats_without_the_network_s_keypoints_are_refused_before_the_first_image(
+    option: str, tmp_path: Path
+) -> None:
+    network = onnx.load(named_model('openpose_lite').onnx_path)
+    described = json.loads(network.metadata_props[0].value)
+    described['skeleton'].update(name='net', keypoints=[f'knot{number}' for number in range(18)], midpoints={})
+    onnx.helper.set_model_props(network, {KEY: json.dumps(described)})
+    onnx.save(network, tmp_path / 'net.onnx')
+    (tmp_path / 'image.jpg').touch()  # no image: to read it would be another error
+    result = run_tool('predict.py', 'net.onnx', 'image.jpg', f'--{option}', 'out', cwd=tmp_path, status=2)
+    assert re.match("the body model 'net' has no keypoint in common.*write CSV instead", only_error(result.stderr))
+    assert not (tmp_path / 'out').exists()
 
 
 def test_images_to_every_kind_of_file(folder: Path, tmp_path: Path) -> None:
