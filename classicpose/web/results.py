@@ -28,6 +28,7 @@ from ..writers.images import RenderedImages, RenderedVideo
 from ..writers.maps import MapImages
 from ..writers.openpose_json import OpenPoseJson, own_layout
 from ..writers.tables import WideTable
+from ..writers.video import browsers_ending
 
 MOST_PIXELS = 64_000_000
 """Of an uploaded image; a phone's have up to 50 million."""
@@ -125,7 +126,7 @@ def _look_at(upload: Path, settings: Settings, folder: Path) -> Results:
     frames = open_frames(upload, frame_last=MOST_FRAMES - 1)
     predictor = _predictor(settings, is_video)
     name, table = upload.stem, _PeopleTable()
-    rendering = folder / f'{name}_rendered.{"webm" if is_video else "png"}'
+    rendering = folder / f'{name}_rendered{browsers_ending() if is_video else ".png"}'
     writers = [
         table,
         RenderedVideo(rendering, frames.fps, settings.render_threshold)
