@@ -40,6 +40,10 @@ def main() -> None:
     print(f'{folder}: best_to_worst.jpg, movements.jpg, pdj.png')
     exchanged = cascades.exchanged_sides(samples)
     print(f'{exchanged.sum()} of {len(exchanged)} people fit their labels with left and right exchanged')
+    print('PDJ@0.1 / 0.2 of the half of the joints with the higher scores, and of the others')
+    for kind, halves in cascades.pdj_by_score(samples).items():
+        higher, lower = (' / '.join(f'{100 * share:.1f}' for share in half) for half in halves)
+        print(f'{kind}: {higher}, {lower}')
 
 
 if __name__ == '__main__':

@@ -241,11 +241,11 @@ class CascadeEstimator(_OnnxEstimator):
     def predict(self, samples: Sequence[Sample]) -> list[Found]:
         """Where the last stage sees the joints."""
         images, boxes = (np.stack(values) for values in zip(*((one.inputs, one.known) for one in samples), strict=True))
-        (stages,) = self._run(images, boxes)
-        return [Found(keypoints[None], np.ones((1, len(keypoints)), np.float32)) for keypoints in stages[-1]]
+        stages, scores = self._run(images, boxes)
+        return [Found(keypoints[None], own[None]) for keypoints, own in zip(stages[-1], scores, strict=True)]
 
 
-_OUTPUTS = {BOTTOM_UP: ['heatmaps', 'pafs'], CASCADE: ['stage_keypoints']}
+_OUTPUTS = {BOTTOM_UP: ['heatmaps', 'pafs'], CASCADE: ['stage_keypoints', 'keypoint_scores']}
 
 
 def open_estimator(path: str | Path, settings: BottomUpSettings | None = None, device: str | None = None) -> Estimator:
@@ -278,6 +278,7 @@ def _check_fit(session: InferenceSession, described: Description, path: str | Pa
         heatmaps=(1, (keypoints, keypoints + 1)),
         pafs=(1, (2 * limbs,)),
         stage_keypoints=(2, (keypoints,)),
+        keypoint_scores=(1, (keypoints,)),
         coordinates=(1, (keypoints,)),
         simcc_x=(1, (keypoints,)),
         simcc_y=(1, (keypoints,)),

@@ -131,13 +131,14 @@ class CascadeNetwork(Network):
     """DeepPose's cascade, all stages.
 
     Inputs are images ``inputs`` (B, 3, H, W), BGR, 0 to 255, of any size, and ``boxes`` (B, 4) of people as x1, y1, x2,
-    y2. The output is ``stage_keypoints`` (S, B, K, 2). All coordinates are the image's pixels.
+    y2. Outputs are ``stage_keypoints`` (S, B, K, 2) and ``keypoint_scores`` (B, K). All coordinates are the image's
+    pixels.
     """
 
     input_names = ('inputs', 'boxes')
-    output_names = ('stage_keypoints',)
+    output_names = ('stage_keypoints', 'keypoint_scores')
 
-    axes: ClassVar = dict(inputs=_ANY_SIZE, boxes=_BATCH, stage_keypoints={1: 'batch'})
+    axes: ClassVar = dict(inputs=_ANY_SIZE, boxes=_BATCH, stage_keypoints={1: 'batch'}, keypoint_scores=_BATCH)
 
     def example(self, batch: int, larger: bool = False, device: str = 'cpu') -> Tensors:
         width, height = (160, 144) if larger else (128, 96)
@@ -145,12 +146,13 @@ class CascadeNetwork(Network):
         corner = 30 * torch.rand(batch, 2, device=device)
         return images, torch.cat([corner, corner + 50 + 30 * torch.rand(batch, 2, device=device)], dim=1)
 
-    def forward(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-        """(S, B, K, 2) positions after each stage, in the image's pixels."""
+    def forward(self, inputs: torch.Tensor, boxes: torch.Tensor) -> Tensors:
+        """The positions after each stage, and the scores."""
         # The decoding stages go through numpy, which is nowhere on the meta device.
         if inputs.is_meta:
-            return inputs.new_empty(len(self.model.stages), len(inputs), len(self.model.skeleton.keypoints), 2)
-        return self.model.locate(inputs, boxes)
+            stages, people, joints = len(self.model.stages), len(inputs), len(self.model.skeleton.keypoints)
+            return inputs.new_empty(stages, people, joints, 2), inputs.new_empty(people, joints)
+        return self.model.locate_and_score(inputs, boxes)
 
     def answer_by(self, run: Callable[..., Tensors]) -> None:
         extend(self.model, _FoundElsewhere, answer=run)
@@ -170,8 +172,8 @@ class _FoundElsewhere:
 
     answer: Callable[..., Tensors]
 
-    def locate(self, inputs: torch.Tensor, boxes: torch.Tensor) -> torch.Tensor:
-        return self.answer(inputs, boxes)[0]
+    def locate_and_score(self, inputs: torch.Tensor, boxes: torch.Tensor) -> Tensors:
+        return self.answer(inputs, boxes)
 
 
 def _give_inputs_to_head(model: nn.Module, answer: Callable) -> None:

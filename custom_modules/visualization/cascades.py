@@ -22,6 +22,7 @@ _RECORDS = {
     'wrist': {'DeepPose 2014': 0.820, 'CPM 2016': 0.950},
 }
 _CURVE = np.arange(51) / 100
+_THRESHOLDS = 0.1, 0.2
 _TILE_HEIGHT = 240
 # Around a person, as a share of the joints' extent.
 _MARGIN = 0.25
@@ -135,9 +136,7 @@ def plot_curves(samples: Sequence[dict], path: str | Path) -> None:
     stages, truth = gather(samples)
     skeleton = _body_model(samples)
     curves = [pdj(stage, truth, torso_diameters(truth, skeleton), _CURVE) for stage in stages]
-    kinds: dict[str, list[int]] = {}
-    for index, name in enumerate(skeleton.keypoints):
-        kinds.setdefault(name.split('_', 1)[-1], []).append(index)
+    kinds = _kinds(skeleton)
     figure, axes = pyplot.subplots(1, len(kinds), figsize=(3.2 * len(kinds), 3.4), sharey=True, squeeze=False)
     for axis, (kind, members) in zip(axes[0], kinds.items(), strict=True):
         for number, curve in enumerate(curves, start=1):
@@ -152,6 +151,29 @@ def plot_curves(samples: Sequence[dict], path: str | Path) -> None:
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def pdj_by_score(samples: Sequence[dict]) -> dict[str, np.ndarray]:
+    """(2, T) by kind of joint, and of all: PDJ@0.1 and 0.2 of the half with the higher scores, then of the other."""
+    stages, truth = gather(samples)
+    skeleton = _body_model(samples)
+    scores = np.concatenate([np.asarray(sample['pred_instances']['keypoint_scores']) for sample in samples])
+    errors = np.linalg.norm(stages[-1] - truth, axis=-1) / torso_diameters(truth, skeleton)[:, None]
+    table = {}
+    for kind, members in (_kinds(skeleton) | dict(all=range(truth.shape[1]))).items():
+        labelled = np.isfinite(errors[:, members])
+        order = np.argsort(-scores[:, members][labelled], kind='stable')
+        halves = np.array_split(errors[:, members][labelled][order], 2)
+        table[kind] = np.array([[(half <= threshold).mean() for threshold in _THRESHOLDS] for half in halves])
+    return table
+
+
+def _kinds(skeleton: Skeleton) -> dict[str, list[int]]:
+    """The joints, left and right together."""
+    kinds: dict[str, list[int]] = {}
+    for index, name in enumerate(skeleton.keypoints):
+        kinds.setdefault(name.split('_', 1)[-1], []).append(index)
+    return kinds
 
 
 def _person(sample: dict, *keypoints: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:

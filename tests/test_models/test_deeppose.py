@@ -147,8 +147,8 @@ def test_of_several_scales_the_median_counts() -> None:
         model = cascade(test_cfg=dict(scales=scales)).eval()
         look = model._look
 
-        def led_astray(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
-            found = look(stage, inputs, center, side)
+        def led_astray(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool):
+            found = look(stage, inputs, center, side, mirrored)
             return found + 1000.0 * (side.flatten()[0] > 115)
 
         model._look = led_astray
@@ -168,10 +168,10 @@ def test_only_the_first_stage_looks_at_several_scales() -> None:
     sides = {0: [], 1: [], 2: []}
     look = model._look
 
-    def note(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor) -> torch.Tensor:
+    def note(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool):
         number = next(index for index, own in enumerate(model.stages) if own is stage)
         sides[number].append(float(side.flatten()[0]))
-        return look(stage, inputs, center, side)
+        return look(stage, inputs, center, side, mirrored)
 
     model._look = note
     first, second, _ = model.locate(*inputs_and_boxes())
@@ -180,6 +180,29 @@ def test_only_the_first_stage_looks_at_several_scales() -> None:
         left, right = model.torso
         torso = float((before[0, left] - before[0, right]).norm())
         assert sides[number] == pytest.approx([model.stages[number].side * max(torso, 10.0)])
+
+
+def test_scores_tell_how_well_the_looks_agree() -> None:
+    """A score of a half is a mean distance of 0.062 torsos, over the looks of a stage, then over the stages."""
+    model = cascade(test_cfg=dict(flip_test=True, scales=(0.9, 1.0, 1.1))).eval()
+    agreed, by_mirror, by_scale, by_stage = (
+        FLIC10.keypoints.index(f'left_{name}') for name in ('hip', 'elbow', 'wrist', 'eye')
+    )
+    place = torch.full((3, 10, 2), 50.0)
+    place[:, model.torso[1], 1] += 100  # pixels
+
+    def look(stage: object, inputs: torch.Tensor, center: torch.Tensor, side: torch.Tensor, mirrored: bool):
+        found, is_first = place.clone(), stage is model.stages[0]
+        found[:, by_mirror, 0] += -6.2 if mirrored else 6.2
+        found[:, by_scale, 1] += 3 * 1.5 * 6.2 * is_first * (side[0, 0].round() - 100) / 10
+        found[:, by_stage, 1] += 3 * 6.2 * is_first
+        return found
+
+    model._look = look
+    positions, scores = model.locate_and_score(*inputs_and_boxes())
+    torch.testing.assert_close(positions[-1], place)
+    torch.testing.assert_close(scores[:, [by_mirror, by_scale, by_stage]], torch.full((3, 3), 0.5))
+    assert (scores[:, agreed] == 1).all()
 
 
 @pytest.mark.parametrize('scales', [(), (0.0,), (1.0, -1.0), ('a',), 'a', None, 0.0, (float('nan'),)])
@@ -368,6 +391,7 @@ def test_predictions_of_every_stage() -> None:
     inputs, samples = people()
     for sample in model.predict(inputs, samples):
         assert sample.pred_instances.keypoints.shape == (1, 10, 2)
+        assert sample.pred_instances.keypoint_scores.shape == (1, 10)
         assert sample.pred_instances.stage_keypoints.shape == (1, 3, 10, 2)
         np.testing.assert_array_equal(sample.pred_instances.stage_keypoints[:, -1], sample.pred_instances.keypoints)
 
