@@ -1,4 +1,4 @@
-"""Other people's programs read what the shipped model's command writes: those of requirements-clients.txt."""
+"""Other people's programs read what the shipped model's command writes: those of requirements-clients.txt, Datumaro."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ from shipped_configs import REPOSITORY
 from classicpose.images import read_image
 from classicpose.skeletons import COCO17, OPENPOSE18
 from classicpose.writers.video import VideoFile
-from custom_modules.datasets import BottomUpCocoDataset
 
 pytestmark = pytest.mark.clients
 LABELS = 'coco/annotations/person_keypoints_train.json'
 
 
-def needs(name: str) -> pytest.MarkDecorator:
-    reason = f'needs {name}: pip install -r requirements-clients.txt'
+def needs(name: str, packages: str = '-r requirements-clients.txt') -> pytest.MarkDecorator:
+    reason = f'needs {name}: pip install {packages}'
     return pytest.mark.skipif(find_spec(name) is None, reason=reason)
 
 
@@ -45,10 +44,12 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@needs('datumaro')
+@needs('datumaro', 'datumaro==1.12.0')
 def test_predict_correct_train(written: Path, tmp_path: Path) -> None:
     """Datumaro, with which CVAT imports and exports, reads all people, and after a correction our training does."""
     from datumaro import Dataset, Points
+
+    from custom_modules.datasets import BottomUpCocoDataset
 
     labels = Dataset.import_from(str(written / 'coco'), 'coco_person_keypoints')
     items = {item.id: item for item in labels}
