@@ -22,6 +22,8 @@ _SLIMMEST = 0.5
 _SPEED, _LASTING, _FASTEST = 2.0, 1.5, 10.0
 # In sizes: the standard deviation of where somebody is found, and how far off they may be found besides walking.
 _JITTER, _SLACK = 0.03, 0.15
+# How much more likely the track is that has more of a person's keypoints.
+_WHOLENESS = 3
 
 
 def oks_matrix(
@@ -87,8 +89,8 @@ class Tracker:
     A Kalman filter expects each track at a velocity that is forgotten by and by, with an error that grows with the time
     since it was last seen. Each pair of a track and a person, the most likely first, is matched if both are still free:
     likely by the Gaussian density of how far all keypoints together are from where they are expected, by the similarity
-    of the poses and by the person's score. Whoever matches no track gets a new id, the smallest that nobody ever had,
-    higher scores first.
+    of the poses, by the share of the person's keypoints that the track has too, and by the person's score. Whoever
+    matches no track gets a new id, the smallest that nobody ever had, higher scores first.
 
     Args:
         skeleton: of the people.
@@ -135,15 +137,18 @@ class Tracker:
         old = np.stack([track.keypoints for track in self._tracks])
         old_found = np.stack([track.found for track in self._tracks])
         areas = np.maximum.outer(person_areas(old, old_found), person_areas(keypoints, found))
-        both = (old_found[:, None] & found)[..., None]
-        offsets = np.where(both, keypoints - old[:, None], 0).sum(axis=2) / np.maximum(both.sum(axis=2), 1)
+        both = old_found[:, None] & found
+        common = both.sum(axis=2)
+        offsets = np.where(both[..., None], keypoints - old[:, None], 0).sum(axis=2) / np.maximum(common, 1)[..., None]
         poses = oks_matrix(old[:, None] + offsets[:, :, None], old_found, keypoints, found, areas, self.sigmas)
         distances = (offsets**2).sum(axis=-1) / areas
         variances = np.array([[track.covariance[0, 0] + _JITTER**2] for track in self._tracks])
         reach = np.array([[_SLACK + _FASTEST * track.age] for track in self._tracks])
         possible = (distances <= reach**2) & (poses >= self.min_oks) & (poses > 0)
         # The logarithm, because densities far from where a track is expected are too small for numbers.
-        likely = np.log(np.maximum(poses * scores, np.finfo(np.float64).tiny))
+        # Not to an arm, found as a person of its own, which is there still when the rest has moved.
+        whole = (common / np.maximum(found.sum(axis=1), 1)) ** _WHOLENESS
+        likely = np.log(np.maximum(poses * whole * scores, np.finfo(np.float64).tiny))
         likely -= distances / (2 * variances) + np.log(variances)
         matches, taken = [], (set(), set())
         for index in np.argsort(-np.where(possible, likely, -np.inf), axis=None, kind='stable')[: possible.sum()]:

@@ -230,6 +230,19 @@ def test_another_pose_at_the_same_place_is_somebody_else() -> None:
     assert ids(tracker(crowd([lying]))) == [1]
 
 
+def test_an_arm_found_a_second_time_is_not_the_person() -> None:
+    """It is where it was in the next frame, in which the rest has moved and the arm is found once."""
+    arm = [OPENPOSE18.keypoints.index(f'left_{name}') for name in ('shoulder', 'elbow', 'wrist')]
+    second, moved = np.full((18, 2), np.nan), person(212)
+    second[arm] = moved[arm] = person(200)[arm]
+    twice = crowd([person(200), second], np.array([0.2, 0.01]))
+    tracker = Tracker(OPENPOSE18)
+    for _ in range(9):
+        assert ids(tracker(crowd(person(200)))) == [0]
+    assert ids(tracker(twice)) == ids(tracker(twice)) == [0, 1]
+    assert ids(tracker(crowd(moved))) == [0]
+
+
 def test_of_two_copies_the_better_one_keeps_the_id() -> None:
     tracker, scores = Tracker(OPENPOSE18), np.array([0.4, 0.7], np.float32)
     for frame in range(5):
