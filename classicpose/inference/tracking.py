@@ -22,8 +22,8 @@ _SLIMMEST = 0.5
 _SPEED, _LASTING, _FASTEST = 2.0, 1.5, 10.0
 # In sizes: the standard deviation of where somebody is found, and how far off they may be found besides walking.
 _JITTER, _SLACK = 0.03, 0.15
-# How much more likely the track is that has more of a person's keypoints.
-_WHOLENESS = 3
+# How much more likely the track is that has had more of a person's keypoints.
+_WHOLENESS = 5
 
 
 def oks_matrix(
@@ -78,6 +78,7 @@ class _Track:
     id: int
     keypoints: np.ndarray
     found: np.ndarray
+    known: np.ndarray  # (K,) bool, the keypoints that were ever found
     velocity: np.ndarray  # (2,), pixels a second
     covariance: np.ndarray  # (2, 2), of the place and the velocity along each axis, in sizes and seconds
     age: float = 0.0
@@ -89,7 +90,7 @@ class Tracker:
     A Kalman filter expects each track at a velocity that is forgotten by and by, with an error that grows with the time
     since it was last seen. Each pair of a track and a person, the most likely first, is matched if both are still free:
     likely by the Gaussian density of how far all keypoints together are from where they are expected, by the similarity
-    of the poses, by the share of the person's keypoints that the track has too, and by the person's score. Whoever
+    of the poses, by the share of the person's keypoints that the track ever had, and by the person's score. Whoever
     matches no track gets a new id, the smallest that nobody ever had, higher scores first.
 
     Args:
@@ -119,11 +120,13 @@ class Tracker:
             track.velocity = track.velocity + gain[1] * offset
             track.covariance = track.covariance - np.outer(gain, track.covariance[0])
             track.keypoints, track.found, track.age = keypoints[person], found[person], 0.0
+            track.known = track.known | found[person]
         for person in np.argsort(-people.scores, kind='stable'):
             if ids[person] < 0:
                 ids[person] = self._next_id
                 covariance = np.diag([_JITTER**2, _SPEED**2])
-                self._tracks.append(_Track(self._next_id, keypoints[person], found[person], np.zeros(2), covariance))
+                place = keypoints[person], found[person], found[person]
+                self._tracks.append(_Track(self._next_id, *place, np.zeros(2), covariance))
                 self._next_id += 1
         self._tracks = [track for track in self._tracks if track.age <= self.max_gap]
         return replace(people, track_ids=ids)
@@ -137,9 +140,8 @@ class Tracker:
         old = np.stack([track.keypoints for track in self._tracks])
         old_found = np.stack([track.found for track in self._tracks])
         areas = np.maximum.outer(person_areas(old, old_found), person_areas(keypoints, found))
-        both = old_found[:, None] & found
-        common = both.sum(axis=2)
-        offsets = np.where(both[..., None], keypoints - old[:, None], 0).sum(axis=2) / np.maximum(common, 1)[..., None]
+        both = (old_found[:, None] & found)[..., None]
+        offsets = np.where(both, keypoints - old[:, None], 0).sum(axis=2) / np.maximum(both.sum(axis=2), 1)
         poses = oks_matrix(old[:, None] + offsets[:, :, None], old_found, keypoints, found, areas, self.sigmas)
         distances = (offsets**2).sum(axis=-1) / areas
         variances = np.array([[track.covariance[0, 0] + _JITTER**2] for track in self._tracks])
@@ -147,7 +149,8 @@ class Tracker:
         possible = (distances <= reach**2) & (poses >= self.min_oks) & (poses > 0)
         # The logarithm, because densities far from where a track is expected are too small for numbers.
         # Not to an arm, found as a person of its own, which is there still when the rest has moved.
-        whole = (common / np.maximum(found.sum(axis=1), 1)) ** _WHOLENESS
+        known = np.stack([track.known for track in self._tracks])[:, None] & found
+        whole = (known.sum(axis=2) / np.maximum(found.sum(axis=1), 1)) ** _WHOLENESS
         likely = np.log(np.maximum(poses * whole * scores, np.finfo(np.float64).tiny))
         likely -= distances / (2 * variances) + np.log(variances)
         matches, taken = [], (set(), set())
