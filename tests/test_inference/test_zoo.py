@@ -89,6 +89,15 @@ def test_a_named_model_finds_what_it_found(model: zoo.NamedModel) -> None:
     np.testing.assert_allclose(people.keypoints, expected, atol=2)
 
 
+def test_the_cascade_is_less_sure_of_what_it_gets_wrong() -> None:
+    """It puts an arm of the batsman along his body."""
+    name = 'deeppose_flic_lite0'
+    people = Predictor(name, device='cpu', boxes=lambda frame: np.array([BOXES[name]], np.float32))(PHOTOGRAPH)
+    scores = dict(zip(people.skeleton.keypoints, people.keypoint_scores[0], strict=True))
+    assert scores['left_wrist'] < 0.2
+    assert min(scores['left_eye'], scores['right_eye'], scores['left_shoulder']) > 0.9
+
+
 def test_what_a_portrait_does_not_show_is_not_found() -> None:
     """A woman to the waist; of her legs there are guesses alone."""
     people = Predictor('openpose_lite', device='cpu')(REPOSITORY / 'docs/samples/astronaut.jpg')
