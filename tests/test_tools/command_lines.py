@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import runpy
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from shipped_configs import REPOSITORY
 
 TOOLS = REPOSITORY / 'tools'
+_SECONDS = 600
+
+# A process that has imported the libraries once; from it those of the tools are copied.
+_PROCESSES = multiprocessing.get_context('forkserver')
+_PROCESSES.set_forkserver_preload(['torch', 'mmpose.apis', 'custom_modules'])
 
 
 def command(name: str, *args: object, processes: int = 1) -> list[str]:
@@ -21,11 +30,44 @@ def command(name: str, *args: object, processes: int = 1) -> list[str]:
 
 
 def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: int = 0) -> subprocess.CompletedProcess:
-    """Run a tool to its end and check its exit status."""
+    """Run a tool to its end and check its exit status.
+
+    A single process is copied from one that has imported the libraries already, which saves seconds.
+    """
     line = command(name, *args, processes=processes)
-    result = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=600)
+    if processes > 1:
+        result = subprocess.run(line, cwd=cwd, capture_output=True, text=True, timeout=_SECONDS)
+    else:
+        result = _run_copy(line, cwd)
     assert result.returncode == status, result.stderr[-3000:]
     return result
+
+
+def _run_copy(line: list[str], cwd: Path) -> subprocess.CompletedProcess:
+    with tempfile.TemporaryDirectory() as folder:
+        outputs = [Path(folder, name) for name in ('stdout', 'stderr')]
+        process = _PROCESSES.Process(target=_become, args=(line[1:], str(cwd), dict(os.environ), outputs))
+        process.start()
+        process.join(_SECONDS)
+        if process.exitcode is None:
+            process.kill()
+            raise subprocess.TimeoutExpired(line, _SECONDS)
+        return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in outputs))
+
+
+def _become(arguments: list[str], cwd: str, environment: dict[str, str], outputs: list[Path]) -> None:
+    """Run a tool in this process, as Python does with its file."""
+    import torch
+
+    for number, path in enumerate(outputs, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environment)
+    torch.set_num_threads(int(environment.get('OMP_NUM_THREADS', torch.get_num_threads())))
+    sys.argv = arguments
+    sys.path[0] = str(Path(arguments[0]).parent)
+    runpy.run_path(arguments[0], run_name='__main__')
 
 
 def only_error(stderr: str) -> str:
