@@ -1,4 +1,4 @@
-"""Every config builds, forwards, back-propagates and predicts, through its own pipelines, on synthetic people."""
+"""Every config trains and predicts through its own pipelines, on synthetic people, its network narrower and shorter."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmpose.registry import DATASETS, METRICS, MODELS
 from shipped_configs import CONFIGS, REPOSITORY
+from small_networks import shrink
 
 from custom_modules.configuration.loading import override
 from custom_modules.engine import NextStageHook
@@ -43,10 +44,7 @@ def config(request: pytest.FixtureRequest, generated_data: Path, monkeypatch: py
     if 'weights' in config.model.backbone:
         config.model.backbone.weights = None
     config.model.backbone.pop('init_cfg', None)
-    if 'num_stages' in config.model.head:
-        config.model.head.num_stages = 2  # the others are like the second
-    if 'paf_stages' in config.model.head:
-        config.model.head.update(paf_stages=2, heatmap_stages=2)
+    shrink(config.model.backbone, config.model.head)
     return config
 
 
@@ -101,7 +99,7 @@ def test_hands_and_faces(path: Path, generated_data: Path, monkeypatch: pytest.M
     monkeypatch.setenv('CLASSICPOSE_DATA', str(generated_data))
     config = Config.fromfile(path)
     config.model.backbone.weights = None
-    config.model.head.num_stages = 2
+    shrink(config.model.backbone, config.model.head)
     torch.manual_seed(0)
     np.random.seed(0)
     model = MODELS.build(config.model)

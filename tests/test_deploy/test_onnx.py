@@ -12,9 +12,9 @@ import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.dataset import pseudo_collate
-from mmpose.models import HRNet, ResNet
 from mmpose.registry import DATASETS, MODELS
 from shipped_configs import CONFIGS, REPOSITORY
+from small_networks import shrink
 from torch import nn
 
 from classicpose.errors import UserError
@@ -25,34 +25,10 @@ from custom_modules.datasets.transforms import ResizeToHeight
 from custom_modules.deploy import export as onnx_export
 from custom_modules.deploy.export import export
 from custom_modules.deploy.network import onnx_estimator
-from custom_modules.models import DeepPoseAlexNet, OpenPoseVGG, PoseMachineHead, PoseMachineVGG
+from custom_modules.models import PoseMachineHead
 
 LITE0 = REPOSITORY / 'configs/lite0_simcc_coco.py'
 SIMPLE = REPOSITORY / 'configs/simplepose_coco.py'
-
-
-def narrow(layers: nn.Sequential) -> nn.Sequential:
-    """The same layers with an eighth of the channels between them; the first one's inputs and the last one's stay."""
-    convolutions = [name for name, layer in layers.named_children() if isinstance(layer, nn.Conv2d)]
-    channels = 3
-    for name in convolutions:
-        width = layers.get_submodule(name).out_channels // (1 if name == convolutions[-1] else 8)
-        setattr(layers, name, nn.Conv2d(channels, width, 3, padding=1))
-        channels = width
-    return layers
-
-
-class NarrowVGG(OpenPoseVGG):
-    def _features(self) -> nn.Sequential:
-        return narrow(super()._features())
-
-
-class NarrowPoseMachineVGG(PoseMachineVGG):
-    def _features(self) -> nn.Sequential:
-        return narrow(super()._features())
-
-
-NARROW = {OpenPoseVGG: NarrowVGG, PoseMachineVGG: NarrowPoseMachineVGG}
 
 
 def small(path: Path) -> Config:
@@ -74,24 +50,6 @@ def small(path: Path) -> Config:
         model.head.decoder.update(input_size=(96, 96), heatmap_size=(12, 12))
         pipeline[-2].input_size = (96, 96)
     return config
-
-
-def shrink(backbone: ConfigDict, head: ConfigDict) -> None:
-    if backbone.type is ResNet and 'base_channels' not in backbone:
-        backbone.update(base_channels=8, stem_channels=8)
-        head.in_channels //= 8
-    if backbone.type is DeepPoseAlexNet:
-        backbone.width = head.in_channels = 64
-    if backbone.type is HRNet:
-        for stage in backbone.extra.values():
-            stage.update(num_modules=1, num_blocks=(1,) * stage.num_branches)
-    backbone.type = NARROW.get(backbone.type, backbone.type)
-    if head.type is PoseMachineHead:
-        head.width = 8
-    if 'num_stages' in head:
-        head.num_stages = 2  # the others are like the second
-    if 'paf_stages' in head:
-        head.update(paf_stages=1, heatmap_stages=2, widths=(8, 8), hidden=(8, 8))
 
 
 def shrink_crops(stage: ConfigDict, size: int = 64) -> None:
