@@ -19,7 +19,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import config
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
@@ -154,7 +153,6 @@ def _watch(recorder: Hook, log: Path) -> None:
         return read(path)
 
     PoseRunner.register_hooks, loading.read_image = register_hooks, read_image
-    config.FormatCode = lambda text, **_: (text, True)  # of configs in checkpoints: longer than such a training
 
 
 def _in_copies(run: Callable[[int], None], processes: int, output: Path) -> list[int]:
