@@ -24,6 +24,7 @@ del stage
 """
 
 
+@pytest.mark.slow
 def test_every_stage_is_better_than_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo on a quarter of its people, each shown more often; in this process, which no limit ends."""
     monkeypatch.chdir(tmp_path)
