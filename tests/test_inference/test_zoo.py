@@ -35,7 +35,9 @@ BOXES = dict(deeppose_flic_lite0=[60, 40, 300, 280, 1])
 
 def test_the_folders_hold_the_listed_files_and_nothing_else() -> None:
     files = {path.name: path.stat().st_size for folder in (zoo.FOLDER, CHECKPOINTS) for path in folder.iterdir()}
-    assert set(files) == {name for model in OURS for name in (model.file, model.onnx)} | {'README.md', 'index.json'}
+    listed = {name for model in OURS for name in (model.file, model.onnx)}
+    unfinished = {'lite0_simcc_people.pth'}  # to train on from, see its card
+    assert set(files) == listed | unfinished | {'README.md', 'index.json'}
     assert max(files.values()) <= 8e6
     assert sum(files.values()) <= 40e6
 
