@@ -194,8 +194,8 @@ def _summary(people: int, count: int, frames: Frames) -> str:
     found = f'{people} {"person" if people == 1 else "people"}'
     if not frames.videos:
         return found
-    total = max((video.length or 0) for video in frames.videos.values())
-    cut = f'; only the first {MOST_FRAMES} frames were looked at' if count == MOST_FRAMES <= total else ''
+    total = max((open_video(video.path).length or 0) for video in frames.videos.values())  # not of the chosen frames
+    cut = f'; only the first {MOST_FRAMES} frames were looked at' if count == MOST_FRAMES < total else ''
     return f'{found} in {count} frames{cut}'
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
 
 import numpy as np
 from mmpose.datasets.datasets.base import BaseCocoStyleDataset
@@ -50,8 +53,6 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
 
     def load_data_list(self) -> list[dict]:
         """The annotated people, one sample each, or those of a file of boxes."""
-        if self.bbox_file:
-            load_annotation_file(self.ann_file, self.skeleton)  # for its mistakes: MMPose reads the images' names of it
         people = super().load_data_list()
         if not people:
             raise UserError(f'{self.ann_file}: nobody has labelled keypoints and a box')
@@ -76,6 +77,29 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
         )
         return [person for person in people if person], images
 
+    def _load_detection_results(self) -> list[dict]:
+        contents = load_annotation_file(self.ann_file, self.skeleton)
+        images = {
+            image['id']: image for image in choose_images(contents, self.only_images, self.without_images)['images']
+        }
+        count = len(self.skeleton.keypoints)
+        people = []
+        for number, (image_id, box, score) in enumerate(_read_boxes(self.bbox_file, images)):
+            image = images[image_id]
+            people.append(
+                dict(
+                    img_id=image_id,
+                    img_path=os.path.join(self.data_prefix['img'], image['file_name']),
+                    img_shape=(image['height'], image['width']),
+                    bbox=np.array([[*box[:2], box[0] + box[2], box[1] + box[3]]], np.float32),
+                    bbox_score=np.array([score], np.float32),
+                    keypoints=np.zeros((1, count, 2), np.float32),
+                    keypoints_visible=np.ones((1, count), np.float32),
+                    id=number,
+                )
+            )
+        return people
+
     def parse_data_info(self, raw_data_info: dict) -> dict | None:
         """One person's sample, None for those that are left out."""
         person = super().parse_data_info(raw_data_info)
@@ -94,3 +118,25 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
             if person['area'] > other['area']:
                 largest[person['img_id']] = person
         return list(largest.values())
+
+
+def _read_boxes(path: str, images: Collection[int]) -> list[tuple[int, list[float], float]]:
+    """Image id, x, y, width, height and score of the people of these images in a file of COCO results."""
+    try:
+        contents = json.loads(Path(path).read_bytes())  # of bytes, as those know of byte-order marks
+        boxes = [(box['category_id'], box['image_id'], [*map(float, box['bbox'])], box['score']) for box in contents]
+    except OSError as error:
+        raise UserError(f'bbox_file {path} cannot be read ({error.strerror})') from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f'bbox_file {path}: {type(error).__name__} {error}; it is a list of COCO results: '
+            '{"image_id": 1, "category_id": 1, "bbox": [x, y, width, height], "score": 0.9}'
+        ) from error
+    people = [(image, box, score) for category, image, box, score in boxes if category == 1 and image in images]
+    if not people:
+        categories = ', '.join(sorted({str(category) for category, *_ in boxes})) or 'no'
+        raise UserError(
+            f'bbox_file {path} has no person in the images of the annotation file: people are of category_id 1, '
+            f'its {len(boxes)} boxes of {categories}'
+        )
+    return people

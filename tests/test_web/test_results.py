@@ -69,9 +69,15 @@ def test_maps_on_demand(own: Settings, tmp_path: Path) -> None:
     assert [path.name for path in found.maps] == ['baseball_1888_heatmaps.jpg', 'baseball_1888_pafs.jpg']
 
 
-@pytest.mark.parametrize(('has_pyav', 'magic'), [(True, b'....ftyp'), (False, b'\x1a\x45\xdf\xa3')])
+@pytest.mark.parametrize(
+    ('has_pyav', 'magic', 'most', 'notice'),
+    [
+        (True, b'....ftyp', 4, '; only the first 4 frames were looked at'),
+        (False, b'\x1a\x45\xdf\xa3', 6, ''),  # all of them
+    ],
+)
 def test_a_video_is_tracked_and_plays_in_browsers(
-    has_pyav: bool, magic: bytes, own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    has_pyav: bool, magic: bytes, most: int, notice: str, own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not has_pyav:
         monkeypatch.setattr(video, '_pyav', lambda: None)
@@ -80,16 +86,16 @@ def test_a_video_is_tracked_and_plays_in_browsers(
     for _ in range(6):
         writer.write(image)
     writer.release()
-    monkeypatch.setattr(results, 'MOST_FRAMES', 4)
+    monkeypatch.setattr(results, 'MOST_FRAMES', most)
     found = look_at(tmp_path / 'walk.avi', replace(own, smoothing=True, maps=True), tmp_path / 'results')
-    assert found.summary == '1 person in 4 frames; only the first 4 frames were looked at'
+    assert found.summary == f'1 person in {most} frames{notice}'
     ((number, frames, _, _),) = found.table
-    assert (number, frames) == (0, 4)
+    assert (number, frames) == (0, most)
     assert re.match(magic, found.rendering.read_bytes(), re.DOTALL)  # MP4, or EBML of WebM
     drawn = open_video(str(found.rendering))
-    assert (drawn.size, drawn.fps, len(list(drawn.frames()))) == ((240, 320), 8.0, 4)
+    assert (drawn.size, drawn.fps, len(list(drawn.frames()))) == ((240, 320), 8.0, most)
     archive = next(path for path in found.downloads if path.suffix == '.zip')
-    assert len(zipfile.ZipFile(archive).namelist()) == 4
+    assert len(zipfile.ZipFile(archive).namelist()) == most
 
 
 def test_the_notice_of_a_recording_without_a_duration(
