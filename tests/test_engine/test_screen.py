@@ -55,7 +55,7 @@ def test_a_training_tells_what_it_is_in_few_lines(lines: list[str], work_dir: Pa
     log = re.fullmatch(r'work dir +work, with the whole log in (.+\.log)', lines[3]).group(1)
     text = (work_dir / 'work' / log).read_text()
     # MMEngine's environment, config and hooks, its warnings, and what COCO's evaluation prints.
-    for part in ('GCC:', 'train_cfg = dict(', 'LoggerHook', 'requires_grad=False', 'Iter(train)', 'index created!'):
+    for part in ('GCC:', 'train_cfg=dict(', 'LoggerHook', 'requires_grad=False', 'Iter(train)', 'index created!'):
         assert part in text
         assert part not in '\n'.join(lines)
 
