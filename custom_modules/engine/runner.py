@@ -10,7 +10,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 from mmengine.dist import is_main_process, master_only
 from mmengine.logging import MMLogger
-from mmengine.runner import Runner
+from mmengine.runner import BaseLoop, Runner
 from mmengine.visualization import LocalVisBackend, Visualizer
 from torch import nn
 from torch.utils.data import DataLoader
@@ -103,7 +103,9 @@ class PoseRunner(Runner):
         if self.cfg.get('cuda_graphs'):
             record_for_training(self.model)
         with self._screen, step_of_a_run(self._has_trained):
-            return super().train()
+            model = super().train()
+        self._end_workers()
+        return model
 
     def _has_trained(self) -> bool:
         """For an iteration, and to the end of a validation where one has begun."""
@@ -112,7 +114,20 @@ class PoseRunner(Runner):
     def test(self) -> dict:
         """As Runner's."""
         with self._screen, step_of_a_run(lambda: False):
-            return super().test()
+            metrics = super().test()
+        self._end_workers()
+        return metrics
+
+    def _end_workers(self) -> None:
+        """End the loaders' processes.
+
+        PyTorch does so when their iterator is freed. Python frees a runner as a cycle, and then the processes are not
+        told to end, and PyTorch waits five seconds for each.
+        """
+        for loop in (self._train_loop, self._val_loop, self._test_loop):
+            if isinstance(loop, BaseLoop):
+                vars(loop).pop('dataloader_iterator', None)
+                loop.dataloader._iterator = None
 
     @master_only
     def save_checkpoint(self, out_dir: str, filename: str, *args, **kwargs) -> None:

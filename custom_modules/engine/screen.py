@@ -13,6 +13,8 @@ _TALKATIVE = ('mmengine', 'mmpose', 'mmcv', 'xtcocotools', 'pycocotools')
 _TOLD = re.compile('The best checkpoint|resumed epoch|The model and loaded state dict do not match')
 # Their warnings are shown, but for those of what a user cannot or need not change.
 _NO_WARNING = re.compile('is skipped since its requires_grad=False|is duplicate|deprecated in future|is the alias of')
+# The weights that a checkpoint lacks, or has beside the network's.
+_LIST = re.compile(r'(?<=in source state_dict: )([\w.]+), (?:[\w.]+, )+([\w.]+)')
 
 # Print instead of logging.
 _PRINTING = (
@@ -56,7 +58,11 @@ class _Screen(logging.Handler):
             return
         self._seen.add(text)
         grade = '' if record.levelno == logging.INFO else f'{record.levelname.lower()}: '
-        print(grade + text, flush=True)
+        print(grade + _LIST.sub(_ends, text), flush=True)
+
+
+def _ends(names: re.Match) -> str:
+    return f'{names[0].count(",") + 1}, from {names[1]} to {names[2]}'
 
 
 def _matters(level: int, text: str) -> bool:

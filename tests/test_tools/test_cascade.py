@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,10 @@ def cascade(tmp_path_factory: pytest.TempPathFactory, generated_flic: Path) -> P
 def test_one_command_trains_all_stages_and_resumes_in_any(cascade: Path) -> None:
     result = run_tool('train.py', 'tiny.py', '--work-dir', 'work', *OPTIONS, cwd=cascade)
     assert (result.stdout + result.stderr).count('Errors of the stages before') == 2
+    # A stage begins with the weights of those before, of which the screen tells in a line.
+    assert re.search(
+        r'missing keys in source state_dict: \d\d, from stages.2.backbone.\S+ to stages.2.head.\S+\n', result.stdout
+    )
     finished = [cascade / f'work/stage_{number}/finished' for number in (1, 2, 3)]
     checkpoints = [Path(path.read_text()) for path in finished]
     assert all((cascade / path).is_file() for path in checkpoints)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import pickle
 import subprocess
 import time
@@ -60,6 +61,14 @@ def test_resume_without_a_checkpoint_starts_afresh(config: Path, tmp_path: Path,
     launch.train(config, work_dir=tmp_path, resume='auto', validate=False, options=options)
     assert f'no checkpoint in {tmp_path}' in capsys.readouterr().out
     assert _progress(tmp_path / 'epoch_1.pth')['epoch'] == 1
+
+
+def test_loaders_processes_end_with_the_run(config: Path, tmp_path: Path) -> None:
+    settings = ('num_workers=1', 'persistent_workers=True')
+    options = [f'{name}_dataloader.{setting}' for name in ('train', 'val', 'test') for setting in settings]
+    launch.train(config, work_dir=tmp_path, options=[*options, 'train_cfg.max_epochs=1'])
+    launch.test(config, tmp_path / 'epoch_1.pth', work_dir=tmp_path, options=options)
+    assert not multiprocessing.active_children()
 
 
 def test_two_processes_train_and_test_as_one(config: Path, trained: Path, tmp_path: Path):
