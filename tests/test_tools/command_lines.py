@@ -66,7 +66,8 @@ def _become(arguments: list[str], cwd: str, environment: dict[str, str], outputs
     os.environ.update(environment)
     torch.set_num_threads(int(environment.get('OMP_NUM_THREADS', torch.get_num_threads())))
     sys.argv = arguments
-    sys.path[0] = str(Path(arguments[0]).parent)
+    own = filter(None, environment.get('PYTHONPATH', '').split(os.pathsep))
+    sys.path[:1] = [str(Path(arguments[0]).parent), *own]
     runpy.run_path(arguments[0], run_name='__main__')
 
 
