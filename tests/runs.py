@@ -1,22 +1,18 @@
-"""Trainings by the command line's function, of one or two processes, that are stopped in the middle and go on.
-
-Processes are copies of this one, in which the libraries are loaded already.
-"""
+"""Trainings by the command line's function, of one or two processes, that are stopped in the middle and go on."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import socket
-import sys
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import copies
 import numpy as np
 import torch
 from mmengine.hooks import Hook
@@ -96,24 +92,37 @@ def train(
         free.bind(('localhost', 0))
         port = free.getsockname()[1]
 
-    def run(rank: int) -> None:
-        if processes > 1:
-            os.environ.update(
-                RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(processes), MASTER_ADDR='localhost',
-                MASTER_PORT=str(port),
-            )  # fmt: skip
-        np.random.seed(drawn)
-        _watch(_Recorder(work_dir, stop, last=rank == processes - 1), work_dir / _IMAGES)
-        with report_errors():
-            launch.train(
-                path,
-                work_dir=work_dir,
-                resume=launch.RESUME_LATEST if resume else None,
-                options=options,
-                launcher='pytorch' if processes > 1 else 'none',
-            )
+    (work_dir / _OUTPUT).write_text('')
+    settings = dict(work_dir=work_dir, resume=launch.RESUME_LATEST if resume else None, options=options)
+    children = [
+        copies.start(
+            _train, path, settings, _Recorder(work_dir, stop, last=rank == processes - 1), drawn, rank, processes, port,
+            folder=Path.cwd(), output=work_dir / _OUTPUT, errors=work_dir / _OUTPUT,
+        )
+        for rank in range(processes)
+    ]  # fmt: skip
+    end = time.monotonic() + _SECONDS
+    for child in children:
+        child.join(max(end - time.monotonic(), 0))
+    statuses = [child.exitcode for child in children]
+    for child in children:
+        copies.kill(child)
+    assert None not in statuses, f'a training hangs: {output(work_dir)[-2000:]}'
+    return statuses
 
-    return _in_copies(run, processes, work_dir / _OUTPUT)
+
+def _train(
+    path: Path, settings: dict[str, Any], recorder: _Recorder, drawn: int, rank: int, processes: int, port: int
+) -> None:
+    if processes > 1:
+        os.environ.update(
+            RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(processes), MASTER_ADDR='localhost',
+            MASTER_PORT=str(port),
+        )  # fmt: skip
+    np.random.seed(drawn)
+    _watch(recorder, settings['work_dir'] / _IMAGES)
+    with report_errors():
+        launch.train(path, launcher='pytorch' if processes > 1 else 'none', **settings)
 
 
 def steps(work_dir: Path, rank: int = 0) -> list[tuple[str, int, int]]:
@@ -153,51 +162,3 @@ def _watch(recorder: Hook, log: Path) -> None:
         return read(path)
 
     PoseRunner.register_hooks, loading.read_image = register_hooks, read_image
-
-
-def _in_copies(run: Callable[[int], None], processes: int, output: Path) -> list[int]:
-    output.write_text('')
-    children = []
-    for rank in range(processes):
-        child = os.fork()
-        if not child:
-            _become(run, rank, output)
-        children.append(child)
-    end, statuses = time.monotonic() + _SECONDS, dict.fromkeys(children)
-    while None in statuses.values() and time.monotonic() < end:
-        for child in [child for child, status in statuses.items() if status is None]:
-            ended, status = os.waitpid(child, os.WNOHANG)
-            if ended:
-                statuses[child] = os.waitstatus_to_exitcode(status)
-        time.sleep(0.01)
-    for child in [child for child, status in statuses.items() if status is None]:
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        raise AssertionError(f'a training hangs: {output.read_text()[-2000:]}')
-    return list(statuses.values())
-
-
-def _become(run: Callable[[int], None], rank: int, output: Path) -> None:
-    """Run, and end the process; never returns."""
-    status = 70
-    try:
-        os.setsid()
-        torch.set_num_threads(1)
-        written = os.open(output, os.O_WRONLY | os.O_APPEND)
-        os.dup2(written, 1)
-        os.dup2(written, 2)
-        sys.stdout, sys.stderr = (io.TextIOWrapper(io.FileIO(number, 'w')) for number in (1, 2))
-        try:
-            run(rank)
-            status = 0
-        except SystemExit as stop:
-            status = stop.code if isinstance(stop.code, int) else 1
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            status = 1
-        sys.stdout.flush()
-        sys.stderr.flush()
-    finally:
-        os._exit(status)

@@ -1,21 +1,21 @@
-"""Command lines run in forked copies of this process, and what none of them may do, whatever it is given."""
+"""Command lines run in copies of a process, and what none of them may do, whatever it is given."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import io
 import json
 import os
 import resource
 import runpy
 import signal
 import sys
-import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+
+import copies
 
 TOOLS = Path(__file__).resolve().parents[2] / 'tools'
 CANARY = 'code_was_run'
@@ -42,13 +42,22 @@ class Outcome:
     problem: str
 
 
-def run(tool: str, arguments: Sequence[object], folder: Path, goes_on: bool = False) -> Outcome:
-    """Run a tool in ``folder`` in a copy of this process, in which its libraries are loaded already.
+def run(
+    tool: str,
+    arguments: Sequence[object],
+    folder: Path,
+    goes_on: bool = False,
+    prepare: Callable[[], None] | None = None,
+) -> Outcome:
+    """Run a tool in ``folder``, in a process in which its libraries are loaded already.
 
     Unless it ``goes_on`` with what an earlier run left, no file that is there may change.
     """
     given = {} if goes_on else _contents(folder)
-    status = _wait(start(tool, arguments, folder))
+    process = start(tool, arguments, folder, prepare)
+    process.join(_SECONDS)
+    status = process.exitcode
+    copies.kill(process)  # and its data-loading workers, if it left any
     errors = (folder / _REPORT).read_text(errors='replace')
     left = _contents(folder)
     spoilt = [name for name, contents in given.items() if left.get(name) != contents]
@@ -66,58 +75,31 @@ def _contents(folder: Path) -> dict[str, str]:
     }
 
 
-def start(tool: str, arguments: Sequence[object], folder: Path) -> int:
-    """As :func:`run`, without waiting for the end; returns the process's number, which is its group's too."""
-    child = os.fork()
-    if not child:
-        _become(tool, list(map(str, arguments)), folder, folder / _REPORT)
-    return child
+def start(
+    tool: str, arguments: Sequence[object], folder: Path, prepare: Callable[[], None] | None = None
+) -> BaseProcess:
+    """As :func:`run`, without waiting for the end; ``prepare`` is called in the process before the tool."""
+    (folder / _REPORT).unlink(missing_ok=True)
+    return copies.start(
+        _become,
+        tool,
+        list(map(str, arguments)),
+        prepare,
+        folder=folder,
+        output=Path(os.devnull),
+        errors=folder / _REPORT,
+    )
 
 
-def _become(tool: str, arguments: list[str], folder: Path, report: Path) -> None:
-    """Be the tool; never returns."""
-    os.setsid()  # so that its own children end with it
-    status = 70
-    try:
-        os.chdir(folder)
-        used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, used + _MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        output = os.open(report, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(output, 2)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.stdout, sys.stderr = io.TextIOWrapper(io.FileIO(1, 'w')), io.TextIOWrapper(io.FileIO(2, 'w'))
-        sys.argv = [tool, *arguments]
-        try:
-            runpy.run_path(str(TOOLS / tool), run_name='__main__')
-            status = 0
-        except SystemExit as stop:
-            status = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        except BaseException:
-            import traceback
-
-            traceback.print_exc()
-            status = 1
-    finally:
-        with contextlib.suppress(Exception):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(status)
-
-
-def _wait(child: int) -> int | None:
-    deadline = time.monotonic() + _SECONDS
-    while time.monotonic() < deadline:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)  # its data-loading workers, if it left any
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.005)
-    os.killpg(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+def _become(tool: str, arguments: list[str], prepare: Callable[[], None] | None) -> None:
+    used = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _MEMORY, used + _MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if prepare:
+        prepare()
+    sys.argv = [tool, *arguments]
+    runpy.run_path(str(TOOLS / tool), run_name='__main__')
 
 
 def _problem(tool: str, status: int | None, errors: str, folder: Path) -> str:

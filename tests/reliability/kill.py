@@ -6,16 +6,13 @@ python tests/reliability/kill.py --kills 20
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import random
 import shutil
-import signal
 import sys
 import tempfile
 import time
 from pathlib import Path
-from unittest.mock import patch
 
 from mmengine.fileio.backends import LocalBackend
 
@@ -43,8 +40,11 @@ def _put_slowly(self: LocalBackend, obj: bytes, filepath: str) -> None:
             time.sleep(0.002)
 
 
-# Checkpoints of so small a network are written within a millisecond, which no kill would hit.
-@patch.object(LocalBackend, 'put', _put_slowly)
+def _write_slowly() -> None:
+    """Checkpoints of so small a network are written within a millisecond, which no kill would hit."""
+    LocalBackend.put = _put_slowly
+
+
 def kill(folder: Path, kills: int, seed: int) -> tuple[list[str], int]:
     """Kill so many trainings in an empty folder, each once, and compare their final weights with those of a whole one
     with the seed that they drew.
@@ -60,13 +60,13 @@ def kill(folder: Path, kills: int, seed: int) -> tuple[list[str], int]:
     os.chdir(folder)
     make_inputs(folder)
     began = time.monotonic()
-    assert run('train.py', _training('whole'), folder).status == 0
+    assert run('train.py', _training('whole'), folder, prepare=_write_slowly).status == 0
     duration = time.monotonic() - began
     problems, writing, chance = [], 0, random.Random(seed)
     for number in range(kills):
         place = folder / f'killed_{number}'
         writing += _kill_one(folder, place.name, chance, duration, wait_for_writing=number % 2 == 1)
-        outcome = run('train.py', [*_training(place.name), '--resume'], folder, goes_on=True)
+        outcome = run('train.py', [*_training(place.name), '--resume'], folder, goes_on=True, prepare=_write_slowly)
         if outcome.status or outcome.problem:
             problems.append(f'kill {number}: {outcome.problem or outcome.errors}')
             continue
@@ -92,18 +92,18 @@ def _weights_and_seed(work_dir: Path) -> tuple[dict, int]:
 
 def _kill_one(folder: Path, work_dir: str, chance: random.Random, duration: float, wait_for_writing: bool) -> bool:
     """Whether a checkpoint was being written."""
+    import copies
+
     from reliability.harness import start
 
-    child = start('train.py', _training(work_dir), folder)
+    process = start('train.py', _training(work_dir), folder, _write_slowly)
     unfinished = f'epoch_{chance.randrange(1, 6)}.pth.unfinished' if wait_for_writing else None
     end = time.monotonic() + (60 if wait_for_writing else chance.uniform(0, duration))
     while time.monotonic() < end and not (unfinished and (folder / work_dir / unfinished).exists()):
-        if os.waitpid(child, os.WNOHANG)[0]:
+        if process.exitcode is not None:
             break  # it was faster
         time.sleep(0.0002)
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.killpg(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+    copies.kill(process)
     return bool(list((folder / work_dir).glob('*.unfinished')))
 
 

@@ -42,6 +42,8 @@ def mutate(
     Returns:
         What went wrong, a line each, and how many of each kind ran, ended with one line, or had a problem.
     """
+    import copies
+
     from reliability.harness import run
     from reliability.mutations import KINDS, make_inputs, train_once
 
@@ -49,13 +51,10 @@ def mutate(
     sound.mkdir()
     with contextlib.chdir(sound) if hasattr(contextlib, 'chdir') else _changed_to(sound):
         make_inputs(sound)
-        # In a copy of this process, which has to stay without threads for the others.
-        child = os.fork()
-        if not child:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            train_once(sound)
-            os._exit(0)
-        os.waitpid(child, 0)
+        silent = Path(os.devnull)
+        process = copies.start(train_once, sound, folder=sound, output=silent, errors=silent)
+        process.join()
+        assert process.exitcode == 0
     names = kinds or list(KINDS)
     problems, ends = [], Counter()
     for case in range(seed, seed + cases):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import runpy
 import subprocess
@@ -10,14 +9,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+import copies
 from shipped_configs import REPOSITORY
 
 TOOLS = REPOSITORY / 'tools'
 _SECONDS = 600
-
-# A process that has imported the libraries once; from it those of the tools are copied.
-_PROCESSES = multiprocessing.get_context('forkserver')
-_PROCESSES.set_forkserver_preload(['torch', 'mmpose.apis', 'custom_modules'])
 
 
 def command(name: str, *args: object, processes: int = 1) -> list[str]:
@@ -46,27 +42,18 @@ def run_tool(name: str, *args: object, cwd: Path, processes: int = 1, status: in
 def _run_copy(line: list[str], cwd: Path) -> subprocess.CompletedProcess:
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder, name) for name in ('stdout', 'stderr')]
-        process = _PROCESSES.Process(target=_become, args=(line[1:], str(cwd), dict(os.environ), outputs))
-        process.start()
+        process = copies.start(_run, line[1:], folder=cwd, output=outputs[0], errors=outputs[1])
         process.join(_SECONDS)
         if process.exitcode is None:
-            process.kill()
+            copies.kill(process)
             raise subprocess.TimeoutExpired(line, _SECONDS)
         return subprocess.CompletedProcess(line, process.exitcode, *(path.read_text() for path in outputs))
 
 
-def _become(arguments: list[str], cwd: str, environment: dict[str, str], outputs: list[Path]) -> None:
+def _run(arguments: list[str]) -> None:
     """Run a tool in this process, as Python does with its file."""
-    import torch
-
-    for number, path in enumerate(outputs, start=1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT), number)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(environment)
-    torch.set_num_threads(int(environment.get('OMP_NUM_THREADS', torch.get_num_threads())))
     sys.argv = arguments
-    own = filter(None, environment.get('PYTHONPATH', '').split(os.pathsep))
+    own = filter(None, os.environ.get('PYTHONPATH', '').split(os.pathsep))
     sys.path[:1] = [str(Path(arguments[0]).parent), *own]
     runpy.run_path(arguments[0], run_name='__main__')
 
