@@ -6,6 +6,7 @@ That process has no other threads. A copy of a test's own process, which has, ma
 from __future__ import annotations
 
 import contextlib
+import gc
 import multiprocessing
 import os
 import signal
@@ -46,5 +47,6 @@ def _become(
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     os.environ.clear()
     os.environ.update(environment)
-    torch.set_num_threads(int(environment.get('OMP_NUM_THREADS', torch.get_num_threads())))
+    gc.freeze()  # as in conftest.py
+    torch.set_num_threads(int(environment.get('OMP_NUM_THREADS') or torch.get_num_threads()))
     function(*args)
