@@ -117,6 +117,13 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
     video.add_argument('--frame_last', type=int, metavar='N', help='to this frame')
     video.add_argument('--frame_step', type=_positive, default=1, metavar='N', help='every N-th frame')
     video.add_argument('--tracking', action='store_true', help='people keep their ids from frame to frame')
+    video.add_argument(
+        '--look_every',
+        type=_positive,
+        default=1,
+        metavar='N',
+        help='look at every N-th frame only and fill in the tracked people of those between; includes --tracking',
+    )
     video.add_argument('--smoothing', action='store_true', help='filter the keypoints over time; includes --tracking')
 
     args = parser.parse_intermixed_args(_joined(arguments))
@@ -189,12 +196,15 @@ def main(arguments: Sequence[str], program: str) -> None:
 
 
 def predict(args: argparse.Namespace, unreadable: list) -> int:
+    from ..errors import UserError
     from ..files import refuse_inputs
     from ..inference import boxes
     from ..inference.frames import open_frames
     from ..inference.predictor import Predictor
     from ..inference.run import run
 
+    if args.look_every > 1 and (args.write_heatmaps or args.write_maps or args.part_candidates):
+        raise UserError('--look_every: frames that the network does not look at have no heatmaps, maps and candidates')
     frames = open_frames(args.inputs, args.frame_first, args.frame_last, args.frame_step, unreadable)
     networks = (args.config, args.checkpoint, args.boxes, args.detector_weights, *(args.hand_model or ()))
     refuse_inputs(_outputs(args, frames), filter(None, (*frames.names, *networks, *(args.face_model or ()))))
@@ -217,7 +227,7 @@ def predict(args: argparse.Namespace, unreadable: list) -> int:
         hand=_part('hand', args),
         face=_part('face', args),
     )
-    count = run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing)
+    count = run(predictor, frames, _writers(args, frames, predictor), args.tracking, args.smoothing, args.look_every)
     if count and isinstance(given, boxes.BoxFile):
         given.check_found()
     return count

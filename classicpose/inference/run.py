@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ from contextlib import ExitStack, contextmanager
 from ..people import People
 from ..progress import tracked
 from ..writers.base import Writer
+from .between import EveryNth, sequence_of
 from .frames import Frame, Frames
 from .overlap import BackgroundWriter, prefetched
 from .predictor import Predictor
@@ -26,6 +28,7 @@ def run(
     writers: Sequence[Writer],
     tracking: bool = False,
     smoothing: bool = False,
+    look_every: int = 1,
 ) -> int:
     """Predict all frames and hand the people to the writers, with a bar of progress.
 
@@ -35,6 +38,8 @@ def run(
         writers: of the files about them.
         tracking: give people ids that last through an input: a video, or a folder in the order of its images.
         smoothing: filter the tracked people's keypoints over time.
+        look_every: let the network look at every n-th frame of an input only; the tracked people of those between lie
+            on the way from one to the next, see :func:`.between.interpolated`.
 
     Returns:
         How many frames there were.
@@ -49,9 +54,15 @@ def run(
                 writer.write(people, frame.image)
 
         background = stack.enter_context(BackgroundWriter(write, _AHEAD))
-        results = predictor.stream(prefetched(frames, _AHEAD))
-        if tracking or smoothing:
-            results = _tracked(results, frames, predictor, smoothing)
+        ahead = prefetched(frames, _AHEAD)
+        looked_at = EveryNth(ahead, look_every)
+        results = predictor.stream(looked_at if look_every > 1 else ahead)
+        if tracking or smoothing or look_every > 1:
+            results = _each_input(results, frames, lambda fps: Tracker(predictor.skeleton, fps / look_every))
+        if look_every > 1:
+            results = looked_at.filled_in(results)
+        if smoothing:
+            results = _each_input(results, frames, OneEuroSmoother)
         check_interrupt = stack.enter_context(_interrupted_between_frames())
         for frame, people in tracked(results, 'predict', frames.length, 'frames'):
             background.write(people, frame)
@@ -87,18 +98,14 @@ def _interrupted_between_frames() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, previous)
 
 
-def _tracked(
-    results: Iterable[tuple[Frame, People]], frames: Frames, predictor: Predictor, smoothing: bool
+def _each_input(
+    results: Iterable[tuple[Frame, People]], frames: Frames, make: Callable[[float], Callable[[People], People]]
 ) -> Iterator[tuple[Frame, People]]:
-    source: tuple[str, str] | None = None
-    steps: list[Callable[[People], People]] = []
-    for frame, people in results:
-        if source != (source := (frame.source, frame.path if frame.number is not None else '')):
-            video = frames.videos.get(frame.path)
-            fps = (video and video.fps) or USUAL_FPS
-            steps = [Tracker(predictor.skeleton, fps)]
-            if smoothing:
-                steps.append(OneEuroSmoother(fps))
-        for step in steps:
-            people = step(people)
-        yield frame, people
+    """The people after a step that remembers those before, made anew for each input of its frame rate."""
+    for _, sequence in itertools.groupby(results, lambda result: sequence_of(result[0])):
+        step = None
+        for frame, people in sequence:
+            if step is None:
+                video = frames.videos.get(frame.path)
+                step = make((video and video.fps) or USUAL_FPS)
+            yield frame, step(people)
