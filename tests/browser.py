@@ -42,8 +42,8 @@ def served(*args: str) -> Iterator[str]:
         assert process.poll() is None, process.stdout.read()
         yield address
     finally:
-        process.terminate()  # an interrupt is ignored where the tests run in the background
-        process.wait()
+        process.kill()  # an interrupt is ignored where the tests run in the background
+        process.communicate()
 
 
 def until(holds: Callable[[], object]) -> object:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import runs
 import torch
 from command_lines import TOOLS, command, only_error, run_tool
 from mmengine.config import Config
@@ -92,8 +93,7 @@ def test_two_processes_take_the_step_of_one(config: Path, tmp_path: Path):
     # A learning rate of 1 makes a step of the gradient; statistics of batches would be those of each half.
     options = ['model.backbone.norm_eval=True', 'train_dataloader.dataset.indices=2', 'train_cfg.max_epochs=1']
     options += ['optim_wrapper.optimizer.lr=1.0', 'randomness.seed=0']
-    args = ('train.py', config, '--work-dir', tmp_path / 'two', '--no-validate', '--cfg-options', *options)
-    run_tool(*args, cwd=tmp_path, processes=2)
+    assert runs.train(config, tmp_path / 'two', options=options, processes=2) == [0, 0]
     options += ['train_dataloader.batch_size=2']
     launch.train(config, work_dir=tmp_path / 'one', validate=False, options=options)
     one, two = (torch.load(tmp_path / name / 'epoch_1.pth', weights_only=False) for name in ('one', 'two'))
@@ -129,13 +129,13 @@ def _tested_images(dump: Path) -> list[int]:
 def test_two_runs_of_one_second_share_nothing(config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """MMEngine names a run's log, numbers and drawings by its config and the second."""
     monkeypatch.setattr(time, 'strftime', lambda *_: '20260101_000000')
-    runs = []
+    built = []
     for name in 'ab':
         cfg = load_config(config)
         cfg.work_dir = str(tmp_path / name)
-        runs.append(launch.build_runner(cfg))
-    one, other = runs
+        built.append(launch.build_runner(cfg))
+    one, other = built
     assert one.logger is not other.logger
     assert one.message_hub is not other.message_hub
-    folders = [Path(run.visualizer.get_backend('LocalVisBackend')._save_dir) for run in runs]
+    folders = [Path(run.visualizer.get_backend('LocalVisBackend')._save_dir) for run in built]
     assert [folder.parents[1].name for folder in folders] == ['a', 'b']
