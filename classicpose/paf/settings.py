@@ -7,37 +7,38 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DecodeSettings:
-    """Everything by which decoders differ. Lengths are input pixels, so that they mean the same at every stride.
+    """All settings by which decoders differ. Lengths are in input pixels, so that they mean the same at every stride.
 
     Args:
-        upsample: factor by which the maps are enlarged (bicubic) before anything else.
-        smoothing: sigma of a Gaussian over the enlarged heatmaps in which peaks are looked for, 0 for none. Their
-            height is that of the heatmaps as they were.
-        peak_threshold: a peak from which a person starts is higher than this.
-        neighbours: 4 or 8, the cells that a peak must not be lower than.
-        subpixel: 'none'; 'parabola' through the logarithms of the peak and its two neighbours along x and along y,
-            exact for a Gaussian; 'centroid' of the 7 x 7 cells around.
-        peak_distance: of two peaks of a keypoint closer than this only the higher is kept.
-        max_peaks: only so many of a keypoint are kept, the highest: an untrained network has thousands. 127 is C++
-            OpenPose's limit.
-        samples: points on the line between two peaks, bilinear between cells; None takes C++ OpenPose's 5 to 25, by
-            length.
-        paf_threshold: what the field along the line must exceed for a sample to pass.
+        upsample: the decoder first enlarges the maps by this factor (bicubic).
+        smoothing: the sigma of a Gaussian filter on the enlarged heatmaps; the decoder looks for peaks in the filtered
+            heatmaps and takes their heights from the unfiltered ones. 0 filters nothing.
+        peak_threshold: a person starts from peaks higher than this.
+        neighbours: a peak is no lower than this many neighbouring cells, 4 or 8.
+        subpixel: 'none' takes the cell's centre. 'parabola' fits a parabola to the logarithms of the peak and its two
+            neighbours along x and along y, which is exact for a Gaussian. 'centroid' takes that of the 7 x 7 cells
+            around the peak.
+        peak_distance: where two peaks of a keypoint are closer than this, the decoder keeps the higher one.
+        max_peaks: the decoder keeps this many peaks of a keypoint, the highest; an untrained network has thousands. 127
+            is C++ OpenPose's limit.
+        samples: the number of samples on the line between two peaks, bilinear between cells. None takes C++ OpenPose's
+            5 to 25, by length.
+        paf_threshold: a sample passes if the field along the line exceeds this.
         pass_ratio: a limb needs more than this share of passing samples.
-        mean_of_passing: a limb's score is the mean of the passing samples, not of all.
-        part_evidence: it is multiplied by the geometric mean of its ends' heights.
-        length_prior: limbs longer than half the image's height lose score in proportion; the originals add
-            ``min(0.5 H / length - 1, 0)``.
-        short_limb: ends closer than this are joined, with a score of ``paf_threshold`` at least: so short a line may
-            miss all cells of the field.
-        merge, best_first: see :func:`assemble_people`.
-        hint_threshold: missing keypoints are guessed from peaks down to this height, see :func:`complete_people`; None
-            leaves them missing.
-        min_parts: people with fewer keypoints, before completion, are dropped.
-        min_score: people whose score a keypoint is lower are dropped.
-        ranking: the instance score. 'mean' of keypoints and limbs over the keypoints found; 'sum' of them over all
-            keypoints and limbs there could be; 'size' is that sum, weighed by how exactly a person of that size
-            can be located.
+        mean_of_passing: a limb's score is the mean of its passing samples, not of all samples.
+        part_evidence: multiply a limb's score by the geometric mean of its two peaks' heights.
+        length_prior: add ``min(0.5 H / length - 1, 0)`` to a limb's score, as the originals do: limbs longer than half
+            the image's height H lose score.
+        short_limb: join ends closer than this, with a score of at least ``paf_threshold``; so short a line may miss all
+            cells of the field.
+        merge: a limb between two people joins them if they share no keypoint.
+        best_first: take the limbs of all kinds in the order of their scores, not kind by kind.
+        hint_threshold: guess missing keypoints from peaks down to this height; None leaves them missing.
+        min_parts: drop people with fewer keypoints than this, not counting guessed ones.
+        min_score: drop people whose score per keypoint is lower than this.
+        ranking: the score of a person. 'mean': the sum of keypoint and limb scores over the number of keypoints found.
+            'sum': the same sum over the number of all keypoints and limbs of the body model. 'size': that value times a
+            weight for how exactly a person of that size can be located.
     """
 
     upsample: int = 1

@@ -14,12 +14,12 @@ _CENTER = 0.5
 class DeepPoseLabel(RegressionLabel):
     """Coordinates divided by the box's size, the origin at its centre: -0.5 to 0.5 inside (Toshev and Szegedy 2014).
 
-    MMPose's RegressionLabel has the origin at the top left. A network that answers zero here says "the middle", which
-    in a cascade's later stages is "the previous stage was right". Joints outside the crop, whose pixels reach from -0.5
-    to its size less 0.5, weigh zero.
+    MMPose's RegressionLabel has the origin at the top left. Here the output zero is the middle of the crop, so in a
+    cascade's later stages zero repeats the previous stage's prediction. Joints outside the crop have weight zero. The
+    crop's pixels reach from -0.5 to its size less 0.5.
 
     Args:
-        input_size: (w, h) of the crop.
+        input_size: (w, h) of the crop, in pixels.
     """
 
     def encode(self, keypoints: np.ndarray, keypoints_visible: np.ndarray | None = None) -> dict:

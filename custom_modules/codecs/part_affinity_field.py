@@ -31,16 +31,15 @@ class PartAffinityField(BaseKeypointCodec):
     Convention: the centre of cell g lies at input pixel s * g + s / 2 - 0.5, for heatmaps and fields alike.
 
     Args:
-        input_size: (w, h) of the network's input.
-        heatmap_size: (W, H) of its maps.
-        sigma: of the Gaussians, in input pixels.
-        limb_width: from a limb's axis to its edge, in input pixels.
-        skeleton: the body model; its order of keypoints and limbs is that of the channels.
-        targets: 'paper' takes the maximum of overlapping Gaussians and the mean of overlapping fields; 'released'
-            repeats the authors' training code (:mod:`classicpose.paf.targets` tells how it differs).
-        decoder: a name in :data:`classicpose.paf.DECODERS` ('default', 'matlab', 'python', 'openpose',
-            'lightweight'), or a dict of :class:`~classicpose.paf.DecodeSettings`' fields to change in the one that
-            its ``base`` names, 'default' without it.
+        input_size: (w, h) of the network's input, in pixels.
+        heatmap_size: (W, H) of its maps, in cells.
+        sigma: the standard deviation of the Gaussians, in input pixels.
+        limb_width: the distance from a limb's axis to the edge of its field, in input pixels.
+        skeleton: the body model. The channels have its order of keypoints and limbs.
+        targets: 'paper' takes the maximum of overlapping Gaussians and the mean of overlapping fields. 'released'
+            repeats the authors' training code; ``classicpose.paf.targets`` describes the difference.
+        decoder: 'default', 'matlab', 'python', 'openpose' or 'lightweight', or a dict of settings of
+            ``DecodeSettings`` that differ from the decoder which its ``base`` names ('default' without it).
 
     Raises:
         ValueError: for sizes that are no multiples of one stride, or a name that does not exist.

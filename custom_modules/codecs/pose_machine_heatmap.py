@@ -13,15 +13,15 @@ from classicpose.skeletons import Skeleton, get_skeleton
 
 @KEYPOINT_CODECS.register_module()
 class PoseMachineHeatmap(BaseKeypointCodec):
-    """One map a keypoint and one of the background; a keypoint is where its map, enlarged to the input, is highest.
+    """A map for each keypoint and one for the background. A keypoint is the maximum of its map, enlarged to the input.
 
-    The grid is that of :class:`PartAffinityField`: the centre of cell g lies at input pixel s * g + s / 2 - 0.5.
+    The grid is that of ``PartAffinityField``: the centre of cell g lies at input pixel s * g + s / 2 - 0.5.
 
     Args:
-        input_size: (w, h) of the network's input.
-        heatmap_size: (W, H) of its maps.
-        skeleton: of the hand or face.
-        sigma: of the Gaussians, in input pixels.
+        input_size: (w, h) of the network's input, in pixels.
+        heatmap_size: (W, H) of its maps, in cells.
+        skeleton: the keypoints of the hand or face.
+        sigma: the standard deviation of the Gaussians, in input pixels.
     """
 
     label_mapping_table = dict(keypoint_weights='keypoint_weights')

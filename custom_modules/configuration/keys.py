@@ -25,6 +25,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from classicpose.errors import near_names, suggestion
+from classicpose.paf import DecodeSettings
 
 KeyPath = tuple[str, ...]
 
@@ -83,6 +84,10 @@ def accepted_keys(path: KeyPath, group: Mapping) -> set[str] | None:
         return None if accepted is None else accepted | _BUILDER_KEYS
     if len(path) == 1:
         return _top_level_keys(path[0])
+    if path[-1] == 'decoder':
+        return accepted_arguments(DecodeSettings) | {'base'}
+    if path[-2] == 'stages':
+        return accepted_arguments(resolve('CascadeStage'))
     if path[-1] in _OPEN_GROUPS:
         return None
     return set(group)

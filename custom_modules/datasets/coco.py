@@ -37,11 +37,12 @@ class BottomUpCocoDataset(BaseCocoStyleDataset):
     people without keypoints, and crowds less the people annotated in them.
 
     Args:
-        skeleton: the body model that is trained.
-        annotated: the body model of the annotation file, see :func:`load_annotation_file`. With feet, those of an image
-            count as annotated where everybody with a labelled ankle has labels on the feet.
-        only_images, without_images: see :func:`choose_images`.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
+        skeleton: the body model to train.
+        annotated: the body model of the annotation file. If it has feet, those of an image count as annotated where
+            everybody with a labelled ankle has labels on the feet.
+        only_images: a text file with the ``file_name`` of one image on each line; the dataset takes these images only.
+        without_images: such a file of images that the dataset leaves out.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many images), ...
 
     Raises:

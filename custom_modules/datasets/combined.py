@@ -28,10 +28,10 @@ class BottomUpPeopleDataset(BaseCocoStyleDataset):
     annotated, so let the pipeline's :class:`IgnoreOutsidePeople` hide what is not near the annotated people.
 
     Args:
-        dataset: config of a dataset whose samples have ``img_path``, ``keypoints`` (1, k, 2) and ``keypoints_visible``
-            (1, k), and whose metainfo names the k keypoints. Sides must be the person's own, as COCO's.
-        skeleton: the body model that is trained.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``pipeline``, ``indices``.
+        dataset: the config of a dataset whose samples have ``img_path``, ``keypoints`` (1, k, 2) and
+            ``keypoints_visible`` (1, k), and whose metainfo names the k keypoints. Sides must be the person's own.
+        skeleton: the body model to train.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``pipeline``, ``indices``.
 
     Raises:
         UserError: when nobody has enough keypoints, or what ``dataset`` raises.
@@ -85,10 +85,10 @@ class CombinedSkeletonDataset(CombinedDataset):
     """MMPose's CombinedDataset for datasets that are converted to one skeleton, given instead of a metainfo.
 
     Args:
-        datasets: configs of datasets with this ``skeleton``; each one's ``pipeline`` has its own steps.
-        skeleton: of the samples, or its dotted name.
-        kwargs: of CombinedDataset: ``pipeline``, the steps that all share, and ``sample_ratio_factor``, the share of
-            each dataset in an epoch.
+        datasets: the configs of datasets with this ``skeleton``, each with a ``pipeline`` of its own first steps.
+        skeleton: the body model of the samples, or its dotted name.
+        kwargs: those of MMPose's CombinedDataset: ``pipeline``, the last steps of all datasets, and
+            ``sample_ratio_factor``, the share of each dataset in an epoch.
     """
 
     METAINFO = OPENPOSE18.metainfo()

@@ -65,12 +65,14 @@ class FlicDataset(BaseCocoStyleDataset):
       annotated, which no transform moves.
 
     Args:
-        split: ``trainval``, all training people; ``val``, those of the first tenth of each film; ``train``, the others;
-            ``test``. See :func:`split_rows`.
-        convention: ``observer`` exchanges the sides of people who turn their back, see :func:`observer_centric`, as the
-            literature does; ``person`` keeps the annotated sides.
-        box_size: side of the person's box in torso heights.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
+        ann_file: the annotation file, in ``data_root``.
+        data_prefix: ``img`` is the folder of the images, in ``data_root``.
+        split: 'trainval' is all training people, 'val' those of the first tenth of each film, 'train' the others,
+            'test' the test people (see ``split_rows``).
+        convention: 'observer' exchanges the sides of people who turn their back (see ``observer_centric``), as the
+            literature does. 'person' keeps the annotated sides.
+        box_size: the side of the person's box, in torso heights.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
 
     Raises:
         UserError: when the annotation file is missing or malformed, the split or the convention is unknown, or the

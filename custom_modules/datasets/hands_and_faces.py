@@ -33,8 +33,8 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
 
     Args:
         part: 'hand' or 'face'.
-        box_factor: side of the square over that of the labelled keypoints' own box.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
+        box_factor: the side of the square box, as a multiple of the longer side of the labelled keypoints' own box.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices``, ...
 
     Raises:
@@ -95,7 +95,12 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
 
 @DATASETS.register_module()
 class HandDataset(HandOrFaceDataset):
-    """:class:`HandOrFaceDataset` of hands, as which MMPose knows it, too."""
+    """The hands in a file of COCO-WholeBody's format, see ``HandOrFaceDataset``.
+
+    Args:
+        box_factor: the side of the square box, as a multiple of the longer side of the labelled keypoints' own box.
+        kwargs: those of MMPose's BaseCocoStyleDataset.
+    """
 
     METAINFO = HAND21.metainfo()
 
@@ -105,7 +110,12 @@ class HandDataset(HandOrFaceDataset):
 
 @DATASETS.register_module()
 class FaceDataset(HandOrFaceDataset):
-    """:class:`HandOrFaceDataset` of faces."""
+    """The faces in a file of COCO-WholeBody's format, see ``HandOrFaceDataset``.
+
+    Args:
+        box_factor: the side of the square box, as a multiple of the longer side of the labelled keypoints' own box.
+        kwargs: those of MMPose's BaseCocoStyleDataset.
+    """
 
     METAINFO = FACE70.metainfo()
 

@@ -43,16 +43,18 @@ class LspPeople(NamedTuple):
 
 @DATASETS.register_module()
 class LspDataset(BaseCocoStyleDataset):
-    """One sample for every image of LSP or of its extension; which of them, the annotation file's shape tells.
+    """One sample for every image of LSP or of its extension; the shape of the annotation file says which.
 
     A sample holds, besides MMPose's metainfo, ``img_path``, ``img_id`` and ``id``, both the person's row, ``keypoints``
     (1, K, 2) float32, ``keypoints_visible`` (1, K) float32, 1 where labelled, ``bbox`` (1, 4) float32, the whole
     image as in DeepPose, and ``bbox_score`` (1,).
 
     Args:
-        split: ``trainval``, the first 1000 people of LSP or all of the extension; ``val``, of ten blocks of 100 of them
-            the first; ``train``, the others; ``test``, LSP's others.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
+        ann_file: the annotation file, in ``data_root``.
+        data_prefix: ``img`` is the folder of the images, in ``data_root``.
+        split: 'trainval' is the first 1000 people of LSP, or all of the extension. 'val' is the first of every ten
+            blocks of 100 of these people, 'train' the other blocks. 'test' is the rest of LSP.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``data_root``, ``pipeline``, ``test_mode``, ``indices``, ...
 
     Raises:
         UserError: when the annotation file or an image is missing or malformed, the split is unknown or has nobody.

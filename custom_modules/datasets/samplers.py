@@ -15,8 +15,8 @@ class SameSizeBatchSampler(BatchSampler):
     Images keep the sampler's order among those of their size; a batch comes when it is full, the rest at the end.
 
     Args:
-        sampler: of a dataset whose samples' information holds ``height`` and ``width``.
-        batch_size: images at most.
+        sampler: one of a dataset whose samples' information holds ``height`` and ``width``; the loader sets it.
+        batch_size: the largest number of images in a batch; the loader's ``batch_size`` sets it.
 
     Raises:
         UserError: while iterating, when the dataset does not know the sizes of its images.

@@ -27,9 +27,10 @@ class TopDownCocoDataset(BaseCocoStyleDataset):
 
     Args:
         skeleton: the body model of the annotation file.
-        whole_image: one sample an image instead, its largest person; the box is the full image.
-        only_images, without_images: see :func:`choose_images`.
-        kwargs: of MMPose's :class:`BaseCocoStyleDataset`: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
+        whole_image: take one sample for each image, its largest person, with the full image as the box.
+        only_images: a text file with the ``file_name`` of one image on each line; the dataset takes these images only.
+        without_images: such a file of images that the dataset leaves out.
+        kwargs: those of MMPose's BaseCocoStyleDataset: ``ann_file``, ``data_root``, ``data_prefix``, ``pipeline``,
             ``test_mode``, ``indices`` (the first so many samples, or which), ``bbox_file``, ...
 
     Raises:

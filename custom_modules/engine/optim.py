@@ -21,11 +21,14 @@ _LATER_STAGE = re.compile(r'\.stages\.[1-9]')
 class OpenPoseOptimWrapperConstructor(DefaultOptimWrapperConstructor):
     """OpenPose's learning rates: later stages learn faster, biases twice as fast and without decay.
 
-    Factors of the released solver: stages from the second on 4, biases 2 and no weight decay, both together 8.
-    MMEngine's own constructor cannot express the product: a parameter that one of its ``custom_keys``
+    Factors of the released solver: 4 for stages from the second on, 2 and no weight decay for biases, 8 for biases of
+    later stages. MMEngine's own constructor cannot express the product: a parameter that one of its ``custom_keys``
     names escapes ``bias_lr_mult``.
 
-    ``paramwise_cfg``: ``later_stages_lr_mult``, ``bias_lr_mult``, ``bias_decay_mult``.
+    Args:
+        paramwise_cfg: ``later_stages_lr_mult``: factor of the learning rate in stages from the second on.
+            ``bias_lr_mult``: factor of the learning rate of biases. ``bias_decay_mult``: factor of the weight decay of
+            biases.
     """
 
     def add_params(self, params: list[dict], module: nn.Module, **kwargs: object) -> None:
@@ -73,8 +76,8 @@ class GuardedOptimWrapper(OptimWrapper):
     leaves out an update by itself, as in mixed precision with scaled losses, and the count is one step late.
 
     Args:
-        max_skipped: so many skipped updates in a row end the run.
-        kwargs: of MMEngine's OptimWrapper.
+        max_skipped: the run ends after this many skipped updates in a row.
+        kwargs: those of MMEngine's OptimWrapper: ``optimizer``, ``clip_grad``, ``accumulative_counts``, ...
     """
 
     def __init__(self, *args: object, max_skipped: int = 20, **kwargs: object) -> None:

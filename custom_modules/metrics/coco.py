@@ -37,9 +37,9 @@ class CheckedCocoMetric(CocoMetric):
     warns of sigmas that are ten times off.
 
     Args:
-        ann_file: the annotation file, of the dataset's body model.
-        only_images: the dataset's, where it has some of the file's images.
-        kwargs: of MMPose's CocoMetric.
+        ann_file: the annotation file, with the dataset's body model.
+        only_images: the dataset's setting of that name, if it has one.
+        kwargs: those of MMPose's CocoMetric: ``use_area``, ``score_mode``, ``nms_mode``, ``prefix``, ...
 
     Raises:
         UserError: when the dataset is known and the annotation file is missing or malformed.
@@ -78,8 +78,8 @@ class BodyCocoMetric(CheckedCocoMetric):
     Args:
         ann_file: the annotation file.
         skeleton: the body model of the predictions.
-        annotated: the body model that is evaluated, the annotation file's or a part of it.
-        kwargs: of MMPose's CocoMetric.
+        annotated: the body model to evaluate: the annotation file's or a part of it.
+        kwargs: those of MMPose's CocoMetric: ``use_area``, ``outfile_prefix``, ``prefix``, ...
 
     Raises:
         UserError: when the annotation file is missing or malformed.
@@ -144,9 +144,14 @@ def _only_images(coco: COCO, image_ids: set[int]) -> COCO:
 
 @METRICS.register_module()
 class FootCocoMetric(BodyCocoMetric):
-    """The same for the six keypoints of the feet, as ``foot/AP`` and so on, with COCO-WholeBody's sigmas.
+    """COCO's average precision for the six keypoints of the feet, ``foot/AP`` and so on, with COCO-WholeBody's sigmas.
 
-    People without labels on their feet are neither looked for nor counted against anybody.
+    People without labels on their feet are neither misses nor false positives.
+
+    Args:
+        ann_file: the annotation file.
+        skeleton: the body model of the predictions.
+        kwargs: those of MMPose's CocoMetric.
     """
 
     default_prefix = 'foot'

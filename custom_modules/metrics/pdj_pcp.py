@@ -105,13 +105,13 @@ class PDJ(_PeopleMetric):
     lower, see ``skeletons.observer_centric``.
 
     Args:
-        thresholds: shares of the torso diameter; 0.2 is the one most often published.
-        normalize: what a torso's diameter is. ``torso``: from the left shoulder to the right hip, annotated;
-            ``predicted_torso``: the same of the prediction; ``torso_box``: the diagonal of
-            ``gt_instances.torso_boxes`` (1, 4), x1, y1, x2, y2.
+        thresholds: shares of the torso diameter. Most papers publish 0.2.
+        normalize: the torso diameter. 'torso' is the distance from the left shoulder to the right hip, as annotated,
+            'predicted_torso' the same distance as predicted, 'torso_box' the diagonal of ``gt_instances.torso_boxes``
+            (1, 4), x1, y1, x2, y2.
         skeleton: the body model of predictions and ground truth.
-        stage: of a cascade, that one's prediction, from 1; the last one's without it.
-        kwargs: of MMEngine's BaseMetric.
+        stage: the stage of a cascade, from 1, whose predictions are measured; None measures the last stage's.
+        kwargs: those of MMEngine's BaseMetric: ``prefix``, ``collect_device``, ...
 
     Raises:
         UserError: when ``normalize`` is none of these, or samples are not what it and the skeleton need.
@@ -172,10 +172,10 @@ class PCP(_PeopleMetric):
     short, so that hardly anything is within half of it.
 
     Args:
-        threshold: share of the limb's true length.
+        threshold: the largest error, as a share of the limb's true length.
         skeleton: the body model of predictions and ground truth.
-        stage: of a cascade, that one's prediction, from 1; the last one's without it.
-        kwargs: of MMEngine's BaseMetric.
+        stage: the stage of a cascade, from 1, whose predictions are measured; None measures the last stage's.
+        kwargs: those of MMEngine's BaseMetric: ``prefix``, ``collect_device``, ...
 
     Raises:
         UserError: when samples are not what the skeleton needs.

@@ -18,7 +18,7 @@ class BatchDataPreprocessor(PoseDataPreprocessor):
     for a GPU here.
 
     Args:
-        non_blocking: the program goes on while a batch is copied to a GPU from page-locked memory.
+        non_blocking: the program continues while a batch is copied from page-locked memory to a GPU.
         kwargs: of MMPose's PoseDataPreprocessor: ``mean``, ``std``, ``bgr_to_rgb``, ``pad_size_divisor``, ...
     """
 

@@ -19,8 +19,8 @@ class LoadIntactImage(BaseTransform):
     and says nothing.
 
     Args:
-        cache: the most memory, in GiB, in which decoded images are kept, for all of a loader's processes together.
-            From the second epoch on these are copied instead of decoded. By default none are kept.
+        cache: keep decoded images in at most this much memory, in GiB, for all of a loader's processes together. From
+            the second epoch on they are copied instead of decoded. 0 keeps none.
 
     Raises:
         UserError: when the file is missing, truncated or no image; when there is not as much memory as ``cache``.

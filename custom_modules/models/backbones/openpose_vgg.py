@@ -26,9 +26,9 @@ class OpenPoseVGG(BaseModule):
     mean and deviation.
 
     Args:
-        prelu: learn the slope of the last three layers' rectifiers, as the network of 2019 does.
-        weights: 'imagenet' takes torchvision's VGG-19 weights, downloaded once into torch's cache; a path takes them
-            from that file; None starts from random numbers.
+        weights: 'imagenet' takes torchvision's VGG-19 weights and downloads them once into torch's cache; a path names
+            a file of them; None starts from random numbers.
+        prelu: the last three layers have PReLUs, as in the network of 2019.
 
     Raises:
         UserError: from :meth:`init_weights`, when the weights cannot be had or do not fit.

@@ -19,7 +19,7 @@ class SimplePoseNet(BaseModule):
     ``deconv_out_channels=None`` and ``final_layer=dict(type='deconv', kernel_size=4, stride=2, padding=1)``.
 
     Args:
-        channels: of the three convolutions.
+        channels: the numbers of channels of the three convolutions.
     """
 
     def __init__(self, channels: Sequence[int] = (64, 128, 256), init_cfg: dict | list | None = None) -> None:

@@ -68,12 +68,13 @@ class OpenPose2019Head(PartAffinityHead):
     the last fields.
 
     Args:
-        in_channels: of the backbone's last feature map.
-        decoder: config of the :class:`PartAffinityField` codec.
-        paf_stages, heatmap_stages: how many there are of each, at least 1.
-        widths: of the blocks' convolutions, in the first stage of each kind and in the others.
-        hidden: of the second last layer, likewise.
-        loss: config of the loss, :class:`MaskedL2Loss` by default.
+        in_channels: the number of channels of the backbone's last feature map.
+        decoder: the config of the ``PartAffinityField`` codec.
+        paf_stages: the number of stages that predict fields, at least 1.
+        heatmap_stages: the number of stages that predict heatmaps, at least 1.
+        widths: the channels of the blocks' convolutions, in the first stage of each kind and in the later ones.
+        hidden: the channels of the last layer but one, in the first stage of each kind and in the later ones.
+        loss: the config of the loss.
     """
 
     def __init__(

@@ -42,10 +42,10 @@ class OpenPoseHead(PartAffinityHead):
     Takes any backbone whose last map has the codec's stride.
 
     Args:
-        in_channels: of the backbone's last feature map.
-        decoder: config of the :class:`PartAffinityField` codec.
-        num_stages: at least 1.
-        loss: config of the loss, :class:`MaskedL2Loss` by default.
+        in_channels: the number of channels of the backbone's last feature map.
+        decoder: the config of the ``PartAffinityField`` codec.
+        num_stages: the number of stages, at least 1.
+        loss: the config of the loss.
     """
 
     def __init__(

@@ -27,9 +27,9 @@ class PartAffinityHead(BaseHead):
     that feature map. Subclasses make the stages; a stage is a module that maps its input to (pafs, heatmaps).
 
     Args:
-        decoder: config of the :class:`PartAffinityField` codec, whose skeleton sets the numbers of channels.
-        loss: config of a loss called with (output, target, mask).
-        heatmap_loss: that of the heatmaps, where it is another than the fields'.
+        decoder: the config of the ``PartAffinityField`` codec, whose skeleton sets the numbers of channels.
+        loss: the config of a loss that is called with (output, target, mask).
+        heatmap_loss: the config of the heatmaps' loss; without it, ``loss``.
     """
 
     def __init__(

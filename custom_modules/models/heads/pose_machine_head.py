@@ -24,11 +24,11 @@ class PoseMachineHead(BaseHead):
     :class:`PoseMachineVGG` the network has 36,832,324 parameters for hands and 38,425,706 for faces.
 
     Args:
-        in_channels: of the backbone's last feature map.
-        decoder: config of the :class:`PoseMachineHeatmap` codec.
-        num_stages: at least 1.
-        width: channels of the 7x7 convolutions.
-        loss: config of a loss called with (output, target, mask).
+        in_channels: the number of channels of the backbone's last feature map.
+        decoder: the config of the ``PoseMachineHeatmap`` codec.
+        num_stages: the number of stages, at least 1.
+        width: the number of channels of the 7x7 convolutions.
+        loss: the config of a loss that is called with (output, target, mask).
     """
 
     def __init__(

@@ -29,10 +29,10 @@ class ResidualStage(nn.Module):
     """Residual blocks whose last map gives fields and heatmaps by one 1x1 convolution.
 
     Args:
-        in_channels: of the stage's input; a 1x1 convolution brings other numbers than ``channels`` to it.
-        channels: of the blocks.
-        num_blocks: how many of them.
-        dilation: of their second convolutions.
+        in_channels: those of the stage's input; if they are not ``channels``, a 1x1 convolution makes them so.
+        channels: those of the blocks.
+        num_blocks: the number of blocks.
+        dilation: that of each block's second convolution.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class ResidualPartAffinityHead(PartAffinityHead):
     """OpenPose stages of residual blocks with batch norm: dense 3x3 convolutions, which are fast on CPUs.
 
     Args:
-        in_channels: of the neck's or the backbone's last feature map, and of the blocks.
-        decoder: config of the :class:`PartAffinityField` codec.
-        num_stages: at least 1; each is supervised.
-        num_blocks: of a stage.
-        dilation: of the blocks' second convolutions.
-        loss: config of the loss.
-        heatmap_loss: that of the heatmaps, where it is another.
+        in_channels: the number of channels of the neck's or the backbone's last feature map, and of the blocks.
+        decoder: the config of the ``PartAffinityField`` codec.
+        num_stages: the number of stages, at least 1. Each has its losses.
+        num_blocks: the number of residual blocks in a stage.
+        dilation: the dilation of each block's second convolution.
+        loss: the config of the fields' loss.
+        heatmap_loss: the config of the heatmaps' loss; without it, ``loss``.
     """
 
     def __init__(

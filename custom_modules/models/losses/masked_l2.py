@@ -14,7 +14,7 @@ class MaskedL2Loss(nn.Module):
     masked image weighs less instead of more.
 
     Args:
-        loss_weight: factor of the result.
+        loss_weight: the loss is multiplied by this.
     """
 
     def __init__(self, loss_weight: float = 1.0) -> None:

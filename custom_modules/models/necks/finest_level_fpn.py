@@ -13,15 +13,16 @@ from ..convolution import NormedConv2d
 
 @MODELS.register_module()
 class FinestLevelFPN(BaseModule):
-    """A feature pyramid of which the finest level alone is made.
+    """A feature pyramid that computes and returns the finest level only.
 
-    Lin et al., "Feature pyramid networks for object detection", CVPR 2017: every map is brought to the same number of
-    channels, each coarser one is added to the next finer one, and a 3x3 convolution smooths the sum. MMPose's FPN
-    returns all levels, the coarsest last, and computes a 3x3 convolution for each of them.
+    Lin et al., "Feature pyramid networks for object detection", CVPR 2017: 1x1 convolutions bring all maps to the same
+    number of channels, each coarser map is added to the next finer one, and a 3x3 convolution smooths the sum. MMPose's
+    FPN returns all levels, the coarsest last, and computes a 3x3 convolution for each of them.
 
     Args:
-        in_channels: of the backbone's maps, finest first. Each has half the height and width of the one before.
-        out_channels: of the map that is returned.
+        in_channels: the numbers of channels of the backbone's maps, finest first. Each map has half the height and
+            width of the one before.
+        out_channels: the number of channels of the returned map.
     """
 
     def __init__(

@@ -11,20 +11,23 @@ from torch import nn
 from ...datasets.batches import encode_people
 
 
+@MODELS.register_module()
 class CascadeStage(BaseModule):
     """A network that locates the joints of a skeleton in a square crop: any backbone, neck and head of MMPose.
 
     Args:
-        input_size: pixels along a side of its crops.
-        backbone, neck, head: configs; the head's ``decoder`` is a codec for crops of ``input_size``.
-        side: of a crop, in torso diameters; None for the first stage, which sees the person's box.
-        copies: augmented crops of every person, or joint, in a training batch.
-        shift: largest distance along x and y of a training crop from where it belongs, as a share of its side.
-        scale: range of the factor of its side.
-        rotation: largest angle, in degrees.
-        mirror_prob: probability of mirroring.
-        auxiliary_head: config of a head that learns beside ``head`` on the features before the last, which teaches the
-            backbone where joints are, and is not asked in prediction.
+        input_size: the side of a crop, in pixels of the network's input.
+        backbone: its config.
+        head: its config. Its ``decoder`` is a codec for crops of ``input_size``.
+        neck: its config.
+        side: the side of a crop, in torso diameters. None takes the person's box, for the first stage.
+        copies: the number of augmented crops of each person, in later stages of each joint, in a training batch.
+        shift: training crops are moved along x and y by at most this share of their side.
+        scale: the range of the factor by which the side of training crops is multiplied.
+        rotation: training crops are rotated by at most this angle, in degrees.
+        mirror_prob: the probability that a training crop is mirrored.
+        auxiliary_head: the config of a head on the features before the last. Its losses in training teach the backbone
+            where joints are; prediction does not use it.
     """
 
     def __init__(

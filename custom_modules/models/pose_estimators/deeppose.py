@@ -46,14 +46,15 @@ class DeepPoseCascade(BaseModel):
     and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
 
     Args:
-        stages: configs of :class:`CascadeStage`, first to last. The last is trained, the others stay as they are.
-        backbone: config of the stages' backbone, for those that name none of their own.
-        skeleton: the body model; its left shoulder and right hip are the ends of the torso diameter.
-        mean, std: of RGB pixels, by which crops (not full images, which are many more pixels) are normalised.
-        data_preprocessor: stacks images, BGR, 0 to 255.
-        train_cfg: has no settings; MMPose gives one to every model.
-        test_cfg: ``flip_test`` also looks at mirrored crops. ``scales`` are factors of the box's side, (1.0,) by
-            default: the first stage looks at each of them, and the median of what it finds counts.
+        stages: the configs of the stages (``CascadeStage``), first to last. Training changes the last one only.
+        backbone: the config of the backbone, for stages that have none of their own.
+        skeleton: the body model. Its torso diameter is the distance from the left shoulder to the right hip.
+        mean: the mean of RGB pixels, which is subtracted from the crops.
+        std: the standard deviation of RGB pixels, by which the crops are divided.
+        data_preprocessor: the config of a preprocessor that stacks images, BGR from 0 to 255.
+        train_cfg: empty; MMPose gives one to every model.
+        test_cfg: ``flip_test``: also predict on mirrored crops. ``scales``: the first stage predicts on boxes with the
+            side times each of these factors, (1.0,) by default, and takes the median.
     """
 
     def __init__(

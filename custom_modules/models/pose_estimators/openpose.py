@@ -19,13 +19,13 @@ from .scales import scales_in
 class OpenPoseEstimator(BottomupPoseEstimator):
     """A backbone and a head of affinity fields, with test-time augmentation by averaging maps.
 
-    ``test_cfg`` may hold
-
-    - ``flip_test``: also look at the mirrored image.
-    - ``scales``: factors of the input's size to look at, (1.0,) by default. Maps are averaged on the grid of scale 1,
-      so let the test pipeline resize to the largest size and give factors up to 1.
-    - ``output_maps``: return the averaged maps as ``pred_fields``: ``heatmaps`` (K, H, W), ``background`` (1, H, W),
-      which MMPose would draw over all keypoints, and ``pafs`` (2 L, H, W).
+    Args:
+        test_cfg: ``flip_test``: also predict on the mirrored image. ``scales``: predict on the image at each of these
+            factors of its size, (1.0,) by default. The maps are averaged on the grid of scale 1, so let the test
+            pipeline resize to the largest size and give factors up to 1. ``output_maps``: return the averaged maps as
+            ``pred_fields`` with ``heatmaps`` (K, H, W), ``background`` (1, H, W), which MMPose would draw over all
+            keypoints, and ``pafs`` (2 L, H, W).
+        kwargs: those of MMPose's BottomupPoseEstimator: ``backbone``, ``neck``, ``head``, ``data_preprocessor``, ...
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:
