@@ -55,7 +55,7 @@ class People:
         heatmaps: (K, h, w) or, of affinity fields, (K + 1, h, w) with the background last; None unless asked for.
         pafs: (2 L, h, w), x and y of a limb in turn; None unless asked for.
         image_to_map: (2, 3), from the image's pixels to the cells of the maps; None without them.
-        parts: by the names of :data:`PARTS`, (P, K, 3) float32 of x, y and score of each hand's or face's keypoints;
+        parts: by the names of ``PARTS``, (P, K, 3) float32 of x, y and score of each hand's or face's keypoints;
             zeros for a person of whom none was found. Empty unless asked for.
         path: the image's or the video's file, camera index or URL; empty for an array.
         frame_number: of a video's frame, from 0; None for an image.
@@ -89,7 +89,7 @@ class People:
 
     @property
     def found_keypoints(self) -> np.ndarray:
-        """(P, K, 3) float32: x, y and score of the keypoints that were :attr:`found`, zeros of the others."""
+        """(P, K, 3) float32: x, y and score of the keypoints that were ``found``, zeros of the others."""
         table = np.dstack([self.keypoints, self.keypoint_scores])
         return np.where(self.found[..., None], table, 0).astype(np.float32)
 

@@ -35,7 +35,7 @@ class PartNetwork:
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
 
     Attributes:
-        names: the keys of :attr:`People.parts` that it fills.
+        names: the keys of ``People.parts`` that it fills.
 
     Raises:
         UserError: when a file is missing, broken or of another model, or the config is about something else.
@@ -66,7 +66,7 @@ class PartNetwork:
             )
 
     def add_to(self, images: Sequence[np.ndarray], people: Sequence[People]) -> None:
-        """Find the parts of all people in several images, all crops together, and add them to their ``parts``."""
+        """Find the parts of all people in several images, all crops together, and add them to their ``People.parts``."""
         places, samples = [], []
         for number, (image, found) in enumerate(zip(images, people, strict=True)):
             for name in self.names:

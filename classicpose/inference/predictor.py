@@ -37,13 +37,13 @@ class Predictor:
             .onnx file of tools/export_onnx.py's, which needs no PyTorch.
         checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
         boxes: for single-person networks, where these are: the name (or .onnx file) of a bottom-up network that finds
-            people, or what maps a :class:`Frame` to (N, 5) x1, y1, x2, y2, score; by default :func:`full_image`.
+            people, or what maps a ``Frame`` to (N, 5) x1, y1, x2, y2, score; by default ``full_image``.
         device: 'cpu', 'cuda', ...; by default a GPU where there is one.
         batch_size: images, or for single-person networks their boxes, at a time.
         options: ``key=value`` settings that override the config.
         number_people_max: keep only so many people an image, those with the best scores.
-        hand, face: networks that look at everybody's hands and faces, see :attr:`People.parts`.
-        settings: of a bottom-up network, see :class:`~classicpose.networks.estimators.BottomUpSettings`:
+        hand, face: networks that look at everybody's hands and faces, see ``People.parts``.
+        settings: of a bottom-up network, see ``BottomUpSettings``:
             ``net_resolution``, ``scale_number``, ``maximize_positives``, ``maps``, ...
 
     Attributes:
@@ -51,7 +51,7 @@ class Predictor:
         skeleton: of the people.
         net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
         decoding: how maps become people; None for single-person networks.
-        parts: the keys of :attr:`People.parts`.
+        parts: the keys of ``People.parts``.
 
     Raises:
         UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
@@ -104,7 +104,7 @@ class Predictor:
         """The people in an image, or those in each of several.
 
         Args:
-            images: an image, see :func:`as_image`, or the path of its file; or any iterable of images, which is read
+            images: an image, see ``as_image``, or the path of its file; or any iterable of images, which is read
                 as far as the results are, an array or tensor of four axes too.
 
         Raises:

@@ -69,7 +69,7 @@ class DecodeSettings:
 
     @property
     def batched(self) -> bool:
-        """Whether :func:`decode_batch` can do it: nothing enlarged, no centroids."""
+        """Whether ``decode_batch`` can do it: nothing enlarged, no centroids."""
         return (
             self.upsample == 1
             and not self.smoothing

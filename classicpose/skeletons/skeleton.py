@@ -154,7 +154,7 @@ def lacking_limbs(skeleton: Skeleton) -> str:
 def doubtful_sigmas(skeleton: Skeleton) -> str:
     """Why its sigmas cannot be object keypoint similarity's, else an empty string.
 
-    Without sigmas :func:`skeleton_of` sets 1, of which nothing is claimed.
+    Without sigmas ``skeleton_of`` sets 1, of which nothing is claimed.
     """
     median = float(np.median(skeleton.sigmas))
     if set(skeleton.sigmas) == {1.0} or _USUAL_SIGMAS[0] <= median <= _USUAL_SIGMAS[1]:
@@ -195,7 +195,7 @@ def convert_keypoints(
 
 
 def known_keypoints(source: Skeleton, target: Skeleton) -> np.ndarray:
-    """(K,) bool: the keypoints of ``target`` that :func:`convert_keypoints` can make of those of ``source``."""
+    """(K,) bool: the keypoints of ``target`` that ``convert_keypoints`` can make of those of ``source``."""
     count = len(source.keypoints)
     return convert_keypoints(np.zeros((1, count, 2)), np.ones((1, count)), source, target)[1][0] > 0
 

@@ -1,6 +1,6 @@
 """Peaks and limb scores of a whole batch on the device where the maps are; only the assembly on the CPU.
 
-The same algorithm as :func:`find_peaks` and :func:`score_limbs`, as tensor operations without a loop.
+The same algorithm as ``find_peaks`` and ``score_limbs``, as tensor operations without a loop.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ def decode_batch(
         heatmaps: (B, K + 1, H, W), background last, or (B, K, H, W).
         pafs: (B, 2 L, H, W) in the order of the skeleton's limbs.
         stride: input pixels a cell.
-        settings: of those for which :attr:`DecodeSettings.batched` holds.
+        settings: of those for which ``DecodeSettings.batched`` holds.
         sizes: (W, H) of each image's own part of the maps, at the top left; all of it without it.
 
     Returns:
-        For each image what :func:`decode_people` returns.
+        For each image what ``decode_people`` returns.
 
     Raises:
         ValueError: when there are not as many sizes as images.

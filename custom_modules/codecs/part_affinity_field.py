@@ -104,8 +104,8 @@ class PartAffinityField(BaseKeypointCodec):
             encoded: heatmaps (K + 1, H, W) and pafs (2 L, H, W).
 
         Returns:
-            tuple: keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint_scores (P, K), 0
-            where it is missing or guessed; instance_scores (P,), best first. P may be 0.
+            Keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint scores (P, K), 0 where it is
+            missing or guessed; instance scores (P,), best first. P may be 0.
         """
         heatmaps, pafs = encoded
         return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)
@@ -120,7 +120,7 @@ class PartAffinityField(BaseKeypointCodec):
             sizes: (W, H) of each image's own part of the maps, at the top left; all of it without it.
 
         Returns:
-            For each image what :meth:`decode` returns.
+            For each image what ``decode`` returns.
         """
         heatmaps, pafs = (maps.detach().float() for maps in encoded)
         if heatmaps.is_cuda and self.settings.batched:

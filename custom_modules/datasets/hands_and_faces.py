@@ -28,7 +28,7 @@ class HandOrFaceDataset(BaseCocoStyleDataset):
 
     A sample is one valid hand or face: ``keypoints`` (1, K, 2) in the image's pixels, ``keypoints_visible`` (1, K), 0
     where unlabelled, ``bbox`` (1, 4), x and y of two corners, a square around the labelled keypoints, and ``mirrored``,
-    which is true of left hands: the network knows right ones, see :class:`MirrorLeftHand`. A face's pupils, which
+    which is true of left hands: the network knows right ones, see ``MirrorLeftHand``. A face's pupils, which
     nobody annotates, are the middles of its eyes.
 
     Args:

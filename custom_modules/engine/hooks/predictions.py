@@ -133,7 +133,7 @@ def _listed(affected: np.ndarray, names: Sequence[str]) -> str:
 
 @HOOKS.register_module(name=['PredictionCheckHook', 'PredictionWatchHook'])
 class PredictionCheckHook(Hook):
-    """Warns after a validation or a test whose predictions have collapsed, see :func:`explain`.
+    """Warns after a validation or a test whose predictions have collapsed, see ``explain``.
 
     It watches models that see one person at a time, in a crop (``input_center`` and ``input_scale``) or in the person's
     box, and says nothing about others, or about fewer than eight people.

@@ -31,7 +31,7 @@ class OpenPoseVGG(BaseModule):
         prelu: the last three layers have PReLUs, as in the network of 2019.
 
     Raises:
-        UserError: from :meth:`init_weights`, when the weights cannot be had or do not fit.
+        UserError: from ``init_weights``, when the weights cannot be had or do not fit.
     """
 
     def __init__(self, weights: str | None = 'imagenet', prelu: bool = False, init_cfg: dict | None = None) -> None:
@@ -104,7 +104,7 @@ class PoseMachineVGG(OpenPoseVGG):
 
     VGG-19's convolutions up to conv5_2 without the last pooling, then one that reduces them to 128 channels.
 
-    Simon et al., CVPR 2017, section 3. Arguments and errors are those of :class:`OpenPoseVGG`.
+    Simon et al., CVPR 2017, section 3. Arguments and errors are those of ``OpenPoseVGG``.
     """
 
     def __init__(self, weights: str | None = 'imagenet', init_cfg: dict | None = None) -> None:

@@ -1,7 +1,7 @@
 """MMPose's single-person heads without the accuracy that they compute in every training step.
 
 That accuracy is computed in NumPy: a GPU waits for it, and it knows no bfloat16. These heads also read the targets of a
-:class:`~custom_modules.datasets.batches.TargetBatch` as they are, where MMPose's put them together sample by sample.
+``TargetBatch`` as they are, where MMPose's put them together sample by sample.
 Everything else, the losses too, is MMPose's.
 """
 
@@ -28,7 +28,7 @@ class _BatchLoss:
         Args:
             feats: the backbone's or the neck's maps.
             batch_data_samples: samples of one person each, or the
-                :class:`~custom_modules.datasets.batches.TargetBatch` of them.
+                ``TargetBatch`` of them.
         """
         batch = TargetBatch.of(batch_data_samples)
         outputs = self.forward(feats)

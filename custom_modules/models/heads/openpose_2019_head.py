@@ -60,7 +60,7 @@ class DenseStage(nn.Module):
 class OpenPose2019Head(PartAffinityHead):
     """OpenPose's stages of 2019: fields first, then heatmaps that see the last fields.
 
-    Cao et al., TPAMI 2019, figure 3, and the network of OpenPose's model BODY_25. With :class:`OpenPoseVGG`, its
+    Cao et al., TPAMI 2019, figure 3, and the network of OpenPose's model BODY_25. With ``OpenPoseVGG``, its
     PReLUs and BODY_25's skeleton the network has 26,166,084 parameters. Takes any backbone whose last map has
     the codec's stride.
 

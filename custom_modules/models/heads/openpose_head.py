@@ -38,7 +38,7 @@ class OpenPoseStage(nn.Module):
 class OpenPoseHead(PartAffinityHead):
     """OpenPose's stages: a first of 3x3 convolutions, then refinements of 7x7 convolutions, two branches each.
 
-    Cao et al., CVPR 2017, figure 3. With six stages and :class:`OpenPoseVGG` the network has 52,311,446 parameters.
+    Cao et al., CVPR 2017, figure 3. With six stages and ``OpenPoseVGG`` the network has 52,311,446 parameters.
     Takes any backbone whose last map has the codec's stride.
 
     Args:

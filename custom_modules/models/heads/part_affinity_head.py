@@ -81,12 +81,12 @@ class PartAffinityHead(BaseHead):
         """``loss_paf_1``, ``loss_heatmap_1``, ``loss_paf_2``, ... of all stages.
 
         Args:
-            feats: as for :meth:`forward`.
-            batch_data_samples: samples, or the :class:`~custom_modules.datasets.batches.TargetBatch` of them, with
+            feats: as for ``forward``.
+            batch_data_samples: samples, or the ``TargetBatch`` of them, with
                 ``pafs`` (2 L, H, W) and ``heatmaps`` (K + 1, H, W) and, optionally, ``heatmap_mask`` (1, H, W), 0 where
                 nothing is known. ``annotated_keypoints`` (K,) bool, where they have it, are those that a sample's
                 dataset labels; the channels of the others, see
-                :func:`~custom_modules.codecs.channels.annotated_channels`, cost nothing.
+                ``annotated_channels``, cost nothing.
 
         Raises:
             UserError: when the network's stride is not the codec's.
@@ -128,7 +128,7 @@ class PartAffinityHead(BaseHead):
     def predict(
         self, feats: Sequence[torch.Tensor], batch_data_samples: SampleList, test_cfg: ConfigDict | None = None
     ) -> InstanceList:
-        """The people that the last stage's maps show, see :meth:`people`."""
+        """The people that the last stage's maps show, see ``people``."""
         pafs, heatmaps = self.forward(feats)[-1]
         return self.people(heatmaps, pafs)
 

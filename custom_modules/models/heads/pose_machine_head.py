@@ -21,7 +21,7 @@ class PoseMachineHead(BaseHead):
     """Stages of heatmaps, each of which sees the features and the maps before it; OpenPose's hands and faces.
 
     Wei et al., "Convolutional pose machines", CVPR 2016, in the form of Simon et al., CVPR 2017. With
-    :class:`PoseMachineVGG` the network has 36,832,324 parameters for hands and 38,425,706 for faces.
+    ``PoseMachineVGG`` the network has 36,832,324 parameters for hands and 38,425,706 for faces.
 
     Args:
         in_channels: the number of channels of the backbone's last feature map.

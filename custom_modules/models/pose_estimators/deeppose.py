@@ -111,7 +111,7 @@ class DeepPoseCascade(BaseModel):
         """The losses of the last stage's head, on augmented crops.
 
         Raises:
-            UserError: for a later stage before :meth:`measure_errors`.
+            UserError: for a later stage before ``measure_errors``.
         """
         stage = self.stages[-1]
         keypoints, visible = (stacked_field(data_samples, name, inputs) for name in ('keypoints', 'keypoints_visible'))
@@ -205,7 +205,7 @@ class DeepPoseCascade(BaseModel):
         """The samples with ``pred_instances``.
 
         They have ``keypoints`` (1, K, 2) in the image's pixels, ``keypoint_scores`` (1, K), see
-        :meth:`locate_and_score`, and ``stage_keypoints`` (1, S, K, 2), the result of each stage.
+        ``locate_and_score``, and ``stage_keypoints`` (1, S, K, 2), the result of each stage.
         """
         answer = self.locate_and_score(inputs, stacked_field(data_samples, 'bboxes', inputs))
         located, scores = (values.cpu().numpy() for values in answer)
@@ -230,7 +230,7 @@ class DeepPoseCascade(BaseModel):
     def locate_and_score(
         self, inputs: torch.Tensor, boxes: torch.Tensor, stages: int | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """What :meth:`locate` returns, and scores (B, K) from 0 to 1: how well all looks at a joint agree.
+        """What ``locate`` returns, and scores (B, K) from 0 to 1: how well all looks at a joint agree.
 
         A look is what a stage finds at one scale, mirrored or not. The score is 1 / (1 + (d / 0.062)^2), where d is the
         mean over stages of the mean distance of their looks from the last position, in torso diameters. It is 1 where
