@@ -49,7 +49,7 @@ def parse_args() -> argparse.Namespace:
             )
         elif name == 'runtime':
             command.add_argument('files', nargs='+', help='.onnx files, as tools/export_onnx.py writes them')
-            command.add_argument('--model', default='openpose_lite', help='of the zoo (default: %(default)s)')
+            command.add_argument('--model', default='openpose_lite', help='a model of the zoo (default: %(default)s)')
             command.add_argument('--people', type=int, nargs='+', default=[1, 5, 20], metavar='N')
             command.add_argument(
                 '--baseline', nargs='+', default=[], metavar='FILE', help='other networks, measured alone'

@@ -15,14 +15,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description='Draw what the network of a config file is fed, by its own pipeline: images, keypoints, targets.'
+        description='Draw the training samples of a config file as its pipeline makes them: images, keypoints, targets.'
     )
     parser.add_argument('config', help='a Python config file, for example configs/openpose_coco.py')
-    parser.add_argument('--out-dir', required=True, metavar='DIR', help='gets <index>_<name of the image>.jpg')
+    parser.add_argument('--out-dir', required=True, metavar='DIR', help='folder for <index>_<name of the image>.jpg')
     parser.add_argument('--split', choices=('train', 'val', 'test'), default='train', help='default: %(default)s')
     parser.add_argument('--count', type=int, default=16, metavar='N', help='how many samples (default: %(default)s)')
-    parser.add_argument('--seed', type=int, default=0, help='another gives other samples and augmentations')
-    parser.add_argument('--sheet', action='store_true', help='one sheet.jpg with all samples in place of a file each')
+    parser.add_argument('--seed', type=int, default=0, help='another seed gives other samples and augmentations')
+    parser.add_argument('--sheet', action='store_true', help='one sheet.jpg with all samples, not a file for each')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -31,13 +31,13 @@ def parse_args() -> argparse.Namespace:
         'source',
         help=f"a {_CAFFE} or .pth file, whose network and naming are recognised, or OpenPose's folder of models",
     )
-    parser.add_argument('dest', help='the file to write; of a folder the folder to write to')
+    parser.add_argument('dest', help='the file to write, or a folder if the source is one')
     parser.add_argument(
         '--to',
         default='classicpose',
         choices=('classicpose', 'caffe', 'pytorch-openpose', 'rtpose', 'lightweight'),
-        help=f'the naming to write (default: %(default)s), caffe as {_CAFFE} where dest ends so; other programs expect '
-        'the field channels of the configs called *_released.py, so train with one what you want to give them',
+        help=f'the naming to write (default: %(default)s), caffe as {_CAFFE} if dest ends so; other programs expect '
+        'the field channels of the configs called *_released.py, so train such a config for them',
     )
     parser.add_argument('--stages', type=int, metavar='N', help='keep only the first N stages (default: all)')
     return parser.parse_args()

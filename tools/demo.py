@@ -24,9 +24,9 @@ FRAMES, FPS = 24, 8
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description='Find people in photographs and a video; train a small OpenPose.')
-    parser.add_argument('--work-dir', default='work_dirs/demo', help='where everything goes (default: %(default)s)')
+    parser.add_argument('--work-dir', default='work_dirs/demo', help='folder for all output (default: %(default)s)')
     part = parser.add_mutually_exclusive_group()
-    part.add_argument('--no-training', action='store_true', help='only find people, for which no PyTorch is needed')
+    part.add_argument('--no-training', action='store_true', help='only find people, without PyTorch')
     part.add_argument('--no-people', action='store_true', help='only train')
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        description="Write a trained model's network to an ONNX file, once its outputs were found to be PyTorch's. "
+        description="Write a trained model's network to an ONNX file, after comparing its outputs with PyTorch's. "
         'docs/onnx.md tells what goes in and comes out.',
         usage='%(prog)s [options] (NAME | CONFIG CHECKPOINT) [OUT]',
     )
@@ -38,10 +38,10 @@ def parse_args() -> argparse.Namespace:
         type=float,
         default=0.01,
         metavar='AP',
-        help='that half or int8 may cost, of AP or what else the config measures (default: %(default)s)',
+        help="the most that half or int8 may lose of AP, or of the config's other metric (default: %(default)s)",
     )
-    parser.add_argument('--force', action='store_true', help='write the file whatever half or int8 cost')
-    parser.add_argument('--licence', metavar='TEXT', help="of the weights, for the file's own description")
+    parser.add_argument('--force', action='store_true', help='write the file whatever half or int8 lose')
+    parser.add_argument('--licence', metavar='TEXT', help='licence of the weights, written into the file')
     parser.add_argument(
         '--cfg-options',
         nargs='+',

@@ -25,7 +25,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description="Describe the people in a config's datasets, and find what is wrong with them.",
         epilog='Exit status: 0 with warnings at most; 1 with errors, which break or silently falsify training or '
-        'evaluation; 2 when the config or an annotation file cannot be had.',
+        'evaluation; 2 when the config or an annotation file cannot be read.',
     )
     parser.add_argument('config', help='a config file')
     parser.add_argument('--split', choices=('train', 'val', 'test'), help='which dataset (default: all)')

@@ -21,7 +21,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('source', help='a .pth file that training wrote')
     parser.add_argument('dest', help='the file to write')
-    parser.add_argument('--config', help='whose body model it is, where the source does not say: no training wrote it')
+    parser.add_argument('--config', help='names the body model of a source that no training wrote')
     return parser.parse_args()
 
 

@@ -18,8 +18,8 @@ def parse_args() -> argparse.Namespace:
         description='Draw what a cascade predicted: people from best to worst, the stages of each joint, PDJ curves.'
     )
     parser.add_argument('predictions', help='the file that tools/test.py --dump wrote; a pickle, so only your own')
-    parser.add_argument('out_dir', help='gets best_to_worst.jpg, movements.jpg and pdj.png')
-    parser.add_argument('--people', type=int, default=16, metavar='N', help='on a sheet (default: %(default)s)')
+    parser.add_argument('out_dir', help='folder for best_to_worst.jpg, movements.jpg and pdj.png')
+    parser.add_argument('--people', type=int, default=16, metavar='N', help='people on a sheet (default: %(default)s)')
     return parser.parse_args()
 
 

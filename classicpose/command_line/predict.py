@@ -56,7 +56,7 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
     output.add_argument(
         '--model_pose',
         choices=('COCO', 'BODY_25', 'MPI'),
-        help="keypoints in the JSON (default: the network's own, COCO where they are none of these)",
+        help="keypoints in the JSON (default: the network's own, COCO's if they are none of these)",
     )
     output.add_argument(
         '--keypoint_scale',
@@ -70,7 +70,7 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
         '--render_threshold',
         type=float,
         default=0.05,
-        help='lowest score drawn, and taken for certain in the dataset and for ControlNet (default: %(default)s)',
+        help='lowest score of keypoints in drawings, in the dataset and for ControlNet (default: %(default)s)',
     )
     output.add_argument('--disable_blending', action='store_true', help='draw on black')
 
@@ -82,7 +82,7 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
         '--scale_number', type=_positive, metavar='N', help='sizes of the image to average (default: as configured)'
     )
     network.add_argument(
-        '--scale_gap', type=float, default=0.25, help='from one size to the next (default: %(default)s)'
+        '--scale_gap', type=float, default=0.25, help='difference between two sizes (default: %(default)s)'
     )
     network.add_argument(
         '--maximize_positives', action='store_true', help='lower thresholds: more people, more false positives'
@@ -97,7 +97,7 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
     )
     network.add_argument('--detector_weights', metavar='FILE', help="the detector's weights (default: downloaded)")
     network.add_argument('--batch_size', type=_positive, default=8, metavar='N', help='images at a time (default: 8)')
-    network.add_argument('--device', help="'cpu', 'cuda', ... (default: a GPU where there is one)")
+    network.add_argument('--device', help="'cpu', 'cuda', ... (default: a GPU if there is one)")
     network.add_argument(
         '--cfg-options', nargs='+', default=[], metavar='KEY=VALUE', help='settings that override the config'
     )

@@ -77,7 +77,7 @@ class BoxFile:
         if contents and _PERSON not in categories:
             raise UserError(
                 f'boxes {self._path}: all {len(contents)} boxes are of category '
-                f'{" or ".join(map(str, categories))}; people are of category_id {_PERSON}, as in COCO, or of none'
+                f'{" or ".join(map(str, categories))}; people have category_id {_PERSON}, as in COCO, or none'
             )
         for entry in contents:
             if entry.get('category_id', _PERSON) != _PERSON:

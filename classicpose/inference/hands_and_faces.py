@@ -61,12 +61,12 @@ class PartNetwork:
         missing = lacking(skeleton, self.part)
         if missing:
             raise UserError(
-                f'the body model {skeleton.name!r} has no {", ".join(missing)}, by which a {self.part} is found: '
+                f'the body model {skeleton.name!r} has no {", ".join(missing)}, which locate a {self.part}: '
                 f'leave out --{self.part}, or take another network for the body'
             )
 
     def add_to(self, images: Sequence[np.ndarray], people: Sequence[People]) -> None:
-        """Find the parts of all people in several images, all crops together, and add them to their ``People.parts``."""
+        """Find the parts of all people in several images, all crops together, and add them to the people."""
         places, samples = [], []
         for number, (image, found) in enumerate(zip(images, people, strict=True)):
             for name in self.names:

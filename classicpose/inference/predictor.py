@@ -97,7 +97,7 @@ class Predictor:
             return boxes
         predictor = Predictor(boxes, device=device)
         if not predictor.bottom_up:
-            raise UserError(f'boxes {boxes}: it looks at one person itself; name a bottom-up network')
+            raise UserError(f'boxes {boxes}: this is a single-person network; name a bottom-up network')
         return BoxesOfPeople(predictor, self.skeleton)
 
     def __call__(self, images: object) -> People | Iterator[People]:

@@ -77,14 +77,14 @@ def read_description(metadata: dict[str, str], path: str | Path) -> Description:
     text = metadata.get(KEY)
     if text is None:
         raise UserError(
-            f'{path} does not say how it is used: it was not written by tools/export_onnx.py of this version; export '
+            f'{path} has no description: tools/export_onnx.py of this version did not write it; export '
             'the checkpoint again, or give a config before the file'
         )
     try:
         contents = json.loads(text)
         version = contents.pop('format')
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise UserError(f'{path}: what it says of itself is broken ({error}); export it again') from error
+        raise UserError(f'{path}: its description is broken ({error}); export it again') from error
     if version != FORMAT:
         raise UserError(
             f'{path} describes itself in format {version}, this version reads {FORMAT}: export it again, or take the '
@@ -93,7 +93,7 @@ def read_description(metadata: dict[str, str], path: str | Path) -> Description:
     try:
         return _description(contents)
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise UserError(f'{path}: what it says of itself is broken ({error}); export it again') from error
+        raise UserError(f'{path}: its description is broken ({error}); export it again') from error
 
 
 def _description(contents: dict) -> Description:

@@ -252,7 +252,7 @@ def open_estimator(path: str | Path, settings: BottomUpSettings | None = None, d
     """The network of an ONNX file that tools/export_onnx.py wrote, ready to predict.
 
     Raises:
-        UserError: when the file is missing, broken, or does not say how it is used, or the device cannot be had.
+        UserError: when the file is missing, broken or without a description, or the device is not available.
     """
     session = open_session(path, device=device)
     described = read_description(session.get_modelmeta().custom_metadata_map, path)
@@ -264,7 +264,7 @@ def open_estimator(path: str | Path, settings: BottomUpSettings | None = None, d
             return CascadeEstimator(session, described)
         return SinglePersonEstimator(session, described, path)
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f'{path}: what it says of itself is broken ({error}); export it again') from error
+        raise UserError(f'{path}: its description is broken ({error}); export it again') from error
 
 
 def _check_fit(session: InferenceSession, described: Description, path: str | Path) -> None:
@@ -272,7 +272,7 @@ def _check_fit(session: InferenceSession, described: Description, path: str | Pa
     names = [value.name for value in session.get_outputs()]
     expected = _OUTPUTS.get(described.kind, names)
     if names != expected:
-        raise UserError(f'{path} puts out {names}, not {expected} as it says: export it again')
+        raise UserError(f'{path}: its outputs are {names}, its description names {expected}: export it again')
     keypoints, limbs = len(described.skeleton.keypoints), len(described.skeleton.limbs)
     channels = dict(
         heatmaps=(1, (keypoints, keypoints + 1)),

@@ -104,8 +104,8 @@ class PartAffinityField(BaseKeypointCodec):
             encoded: heatmaps (K + 1, H, W) and pafs (2 L, H, W).
 
         Returns:
-            Keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint scores (P, K), 0 where it is
-            missing or guessed; instance scores (P,), best first. P may be 0.
+            Keypoints (P, K, 2) in input pixels, (0, 0) where a keypoint is missing; keypoint scores (P, K), 0 where it
+            is missing or guessed; instance scores (P,), best first. P may be 0.
         """
         heatmaps, pafs = encoded
         return decode_people(heatmaps, pafs, self.skeleton, self.stride, self.settings)

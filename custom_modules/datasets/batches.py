@@ -126,7 +126,7 @@ def _stacked(name: str, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
     first = tensors[0]
     if any(tensor.shape != first.shape for tensor in tensors):
         sizes = first_names(sorted({' x '.join(map(str, tensor.shape)) for tensor in tensors}))
-        raise UserError(f"{name} of one batch's samples differ in size ({sizes}): let the pipeline bring all to one")
+        raise UserError(f"{name} of one batch's samples differ in size ({sizes}): let the pipeline make them equal")
     size = (len(tensors), *first.shape)
     if torch.utils.data.get_worker_info() is None:
         batch = first.new_empty(size)

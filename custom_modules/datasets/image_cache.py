@@ -46,7 +46,7 @@ class ImageCache:
 
     def __init__(self, gib: float) -> None:
         if not hasattr(os, 'fork'):
-            raise UserError('an image cache needs processes that are forked, which this system does not do: cache=0')
+            raise UserError('an image cache needs forked processes, which this system does not have: set cache=0')
         caches, processes = [*(cache.gib for cache in self._others), gib], local_processes()
         wanted, available = processes * sum(caches), _memory() / _GIB
         if wanted > available:
@@ -111,7 +111,7 @@ class ImageCache:
 
     def __reduce__(self) -> NoReturn:
         raise UserError(
-            "an image cache cannot be sent to another process: let the loader's be forked "
+            'an image cache cannot be sent to another process: fork the loader processes '
             "(env_cfg.mp_cfg.mp_start_method='fork'), or leave the cache out (cache=0)"
         )
 

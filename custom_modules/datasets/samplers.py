@@ -46,7 +46,7 @@ class SameSizeBatchSampler(BatchSampler):
             info = self.sampler.dataset.get_data_info(index)
             if not {'height', 'width'} <= set(info):
                 raise UserError(
-                    f'{type(self.sampler.dataset).__name__} does not tell the sizes of its images (height, width): '
+                    f'{type(self.sampler.dataset).__name__} does not give the sizes of its images (height, width): '
                     'leave out batch_sampler and test with batch_size=1'
                 )
             self._sizes[index] = info['height'], info['width']

@@ -135,9 +135,9 @@ def _read_boxes(path: str, images: Collection[int]) -> list[tuple[int, list[floa
         ) from error
     people = [(image, box, score) for category, image, box, score in boxes if category == 1 and image in images]
     if not people:
-        categories = ', '.join(sorted({str(category) for category, *_ in boxes})) or 'no'
+        categories = ', '.join(sorted({str(category) for category, *_ in boxes})) or 'none'
         raise UserError(
-            f'bbox_file {path} has no person in the images of the annotation file: people are of category_id 1, '
-            f'its {len(boxes)} boxes of {categories}'
+            f'bbox_file {path} has no person in the images of the annotation file: people have category_id 1, '
+            f'its {len(boxes)} boxes have {categories}'
         )
     return people

@@ -77,7 +77,7 @@ def export(cfg: Config, checkpoint: str | Path, path: str | Path, card: dict[str
     """
     path = Path(path)
     if path.suffix != '.onnx':
-        raise UserError(f'{path} does not end in .onnx, by which networks are told from checkpoints')
+        raise UserError(f'{path} does not end in .onnx: give the name of an .onnx file')
     init_default_scope(cfg.get('default_scope') or 'mmpose')
     with explained_config_errors(cfg):
         model = MODELS.build(cfg.model)
@@ -158,7 +158,7 @@ def _largest_difference(network: Network, session: InferenceSession) -> float:
         else:
             raise UserError(
                 f"on inputs {[list(values.shape) for values in inputs]} the exported network's outputs are "
-                f"{difference:.1e} off PyTorch's, of the largest, more than {TOLERANCE:.0e}: nothing was written"
+                f"{difference:.1e} of the largest away from PyTorch's, more than {TOLERANCE:.0e}: nothing was written"
             )
         largest = max(largest, difference)
     return largest

@@ -62,7 +62,7 @@ def train(
 
 def _train_stages(cfg: Config, resume: str | Path | None, validate: bool) -> None:
     if resume not in (None, RESUME_LATEST):
-        raise UserError(f'--resume {resume}: a cascade resumes by itself where it was; give --resume alone')
+        raise UserError(f'--resume {resume}: a cascade finds its checkpoint itself; give --resume alone')
     if not validate:
         raise UserError('a cascade learns from its errors on validation people: leave out --no-validate')
     finished = True
@@ -70,7 +70,7 @@ def _train_stages(cfg: Config, resume: str | Path | None, validate: bool) -> Non
         finished = False
         train_once(stage, resume)
     if finished and local_rank() == 0:
-        print(f'all stages in {cfg.work_dir} were finished before')
+        print(f'all stages in {cfg.work_dir} are finished')
 
 
 def train_once(cfg: Config, resume: str | Path | None) -> None:
@@ -89,7 +89,7 @@ def train_once(cfg: Config, resume: str | Path | None) -> None:
         raise UserError(f'no iteration was trained, train_cfg asks for none: {dict(cfg.train_cfg)}')
     if local_rank() == 0:
         runner.logger.info(
-            f'this training was finished before, after {runner.epoch} epochs and {runner.iter} iterations: '
+            f'this training is finished, after {runner.epoch} epochs and {runner.iter} iterations: '
             'for more set train_cfg.max_epochs or train_cfg.max_iters'
         )
 

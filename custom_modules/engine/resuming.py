@@ -53,7 +53,7 @@ def set_seed(cfg: Config, seed: int | None) -> None:
     if seed is None or given.get('seed') == seed:
         return
     if given.get('seed') is not None and local_rank() == 0:
-        print(f'this training has the seed {seed}: randomness.seed={given["seed"]} has no part in it')
+        print(f'this training keeps its seed {seed} and ignores randomness.seed={given["seed"]}')
     cfg.randomness = dict(given, seed=seed)
 
 

@@ -81,7 +81,7 @@ class _PeopleMetric(BaseMetric):
         report = self._report(**people) if people else {}
         if not report:
             raise UserError(
-                f'{type(self).__name__}: nobody among {len(results)} people has what is measured labelled: check '
+                f'{type(self).__name__}: none of {len(results)} people has labels on what is measured: check '
                 f'keypoints_visible, and that the data is of {self.skeleton.name}'
             )
         return report

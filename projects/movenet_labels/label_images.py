@@ -31,9 +31,9 @@ _FINDER, _REFINER = (512, 6 * 56), (256, 17 * 3)  # an input's side, and how man
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description='Label the people of photographs with MoveNet, as a COCO annotation file to train on. '
-        'Stopped and called again, it goes on where it was.'
+        'Called again after an interruption, it continues.'
     )
-    parser.add_argument('folder', type=Path, help='of the photographs; its subfolders are not looked into')
+    parser.add_argument('folder', type=Path, help='folder of the photographs; subfolders are ignored')
     parser.add_argument('--finder', required=True, metavar='FILE.onnx', help='MoveNet Multipose')
     parser.add_argument('--refiner', required=True, metavar='FILE.onnx', help='MoveNet Thunder')
     parser.add_argument('--out', required=True, type=Path, metavar='FILE.json', help='the annotation file')
@@ -63,7 +63,7 @@ def _photographs(folder: Path) -> list[Path]:
     except OSError as error:
         raise UserError(f'{folder} is no folder of photographs ({error.strerror})') from error
     if not paths:
-        raise UserError(f'{folder} holds no photographs; its subfolders are not looked into')
+        raise UserError(f'{folder} has no photographs; subfolders are ignored')
     return paths
 
 
@@ -82,7 +82,7 @@ def _open(path: str, side: int, values: int) -> Network:
         reason = None
     if answer != values:
         raise UserError(
-            f'{path} does not answer a (1, {side}, {side}, 3) int32 image with {values} numbers: give MoveNet '
+            f'{path} does not return {values} numbers for a (1, {side}, {side}, 3) int32 image: give MoveNet '
             'Multipose as --finder and MoveNet Thunder as --refiner, see projects/movenet_labels/README.md'
         ) from reason
     return network

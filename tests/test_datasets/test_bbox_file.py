@@ -46,9 +46,9 @@ def test_people_of_a_file(generated_data: Path, mark: bytes, tmp_path: Path) -> 
         ('[', 'list of COCO results'),
         ('{"annotations": []}', 'list of COCO results'),
         ('[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "KeyError 'category_id'"),
-        (json.dumps([dict(BOX, category_id=0)]), 'category_id 1, its 1 boxes of 0'),
+        (json.dumps([dict(BOX, category_id=0)]), 'category_id 1, its 1 boxes have 0'),
         (json.dumps([dict(BOX, image_id=-7)]), 'no person in the images'),
-        ('[]', 'its 0 boxes of no'),
+        ('[]', 'its 0 boxes have none'),
     ],
 )
 def test_files_without_people(generated_data: Path, contents: str | None, message: str, tmp_path: Path) -> None:

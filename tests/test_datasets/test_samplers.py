@@ -46,7 +46,7 @@ def test_every_image_comes_once_among_its_like(batch_size: int, shuffle: bool) -
 def test_a_dataset_without_sizes() -> None:
     dataset = Sizes([(1, 1)])
     dataset.get_data_info = lambda index: {}
-    with pytest.raises(UserError, match='Sizes does not tell the sizes of its images'):
+    with pytest.raises(UserError, match='Sizes does not give the sizes of its images'):
         list(SameSizeBatchSampler(DefaultSampler(dataset, shuffle=False), 2))
 
 

@@ -64,4 +64,4 @@ def test_a_finished_training_says_so(config: Path, tmp_path: Path, caplog: pytes
     for resume in (None, launch.RESUME_LATEST):
         launch.train(config, work_dir=tmp_path / 'work', validate=False, options=OPTIONS, resume=resume)
     logs = [path.read_text() for path in sorted((tmp_path / 'work').glob('*/*.log'))]
-    assert 'this training was finished before, after 3 epochs and 12 iterations' in ''.join(logs)
+    assert 'this training is finished, after 3 epochs and 12 iterations' in ''.join(logs)

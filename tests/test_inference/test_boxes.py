@@ -156,7 +156,7 @@ def test_one_number_is_not_two_images(tmp_path: Path) -> None:
 
 def test_boxes_of_another_category_alone(tmp_path: Path) -> None:
     entry = dict(image_id=1, category_id=0, bbox=[1, 2, 3, 4])
-    message = 'all 2 boxes are of category 0; people are of category_id 1, as in COCO, or of none'
+    message = 'all 2 boxes are of category 0; people have category_id 1, as in COCO, or none'
     with pytest.raises(UserError, match=message):
         box_file(tmp_path, [entry, entry])
     assert len(box_file(tmp_path, [entry, entry | dict(category_id=1)])(frame('1.jpg'))) == 1

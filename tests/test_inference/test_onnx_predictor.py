@@ -170,7 +170,7 @@ def changed(path: Path, folder: Path, **entries: object) -> Path:
 @pytest.mark.parametrize(
     ('entries', 'message'),
     [
-        ({}, 'does not say how it is used'),
+        ({}, 'has no description'),
         (dict(format=2), 'describes itself in format 2, this version reads 1'),
         (dict(kind='top'), 'is broken .*top'),
         (dict(mean=None), 'is broken'),
@@ -181,7 +181,7 @@ def changed(path: Path, folder: Path, **entries: object) -> Path:
                                extending_limbs=[])),
             'another skeleton .*two with 2 keypoints',
         ),
-        (dict(kind='cascade'), 'puts out'),
+        (dict(kind='cascade'), 'its outputs are'),
         (dict(kind='single-person', decoder=dict(codec='UDPHeatmap')), 'trained with UDPHeatmap .*give the config'),
     ],
 )  # fmt: skip

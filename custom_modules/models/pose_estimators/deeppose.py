@@ -142,7 +142,7 @@ class DeepPoseCascade(BaseModel):
                 visible[:, None].repeat(1, stage.copies, 1),
             )
         if not self.error_covariance.any():
-            raise UserError('the errors of the stages before are not known: custom_hooks needs a NextStageHook')
+            raise UserError('the errors of the earlier stages are unknown: add a NextStageHook to custom_hooks')
         diameter = self._diameter(keypoints, boxes)
         errors = self._simulated_errors(len(keypoints) * stage.copies).unflatten(0, (len(keypoints), stage.copies))
         center = keypoints[:, None] + errors * diameter[:, None, None, None]
