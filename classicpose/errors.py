@@ -38,8 +38,8 @@ class UserError(Exception):
 def report_errors() -> Iterator[None]:
     """End the program with one clear line where the user made a mistake or pressed Ctrl-C.
 
-    In a run of several processes one of them speaks for all. Every other exception is a bug of
-    this program and keeps its traceback.
+    In a run of several processes only one prints the line. Every other exception is a bug of this program and keeps
+    its traceback.
 
     Raises:
         SystemExit: status 2 after a ``UserError``, 130 after Ctrl-C.
@@ -77,7 +77,7 @@ def make_folder(path: str | Path) -> Path:
     """Make a folder, and those above it, where it does not exist.
 
     Raises:
-        UserError: when that cannot be.
+        UserError: when the system refuses.
     """
     folder = Path(path)
     try:

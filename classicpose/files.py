@@ -19,10 +19,10 @@ def six_digits(values: np.ndarray) -> list[float]:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let ``write`` write a file under another name, and give it its own when it is whole.
+    """Let ``write`` write a file under a temporary name, and rename the file when it is complete.
 
     Raises:
-        UserError: when that cannot be.
+        UserError: when the system refuses.
     """
     unfinished = path.with_name(f'{path.name}.unfinished')
     try:
@@ -37,10 +37,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
-    """Keep what is read from being written over, under another spelling or through a link, too.
+    """Refuse to write over an input, also under another spelling of its name or through a link.
 
     Raises:
-        UserError: when one of the files to be written is one of those that are read.
+        UserError: when a file to be written is one of the inputs.
     """
     read = {key: path for path in inputs if (key := _identity(path))}
     for path in outputs:
@@ -58,7 +58,7 @@ def _identity(path: str | Path) -> tuple[int, int] | None:
 
 
 class StreamedFile:
-    r"""A file that grows while a program runs, and has its name only once it is whole.
+    r"""A file that grows while a program runs and has its final name only once it is complete.
 
     Text is UTF-8. Of a file name that is not, the other bytes are written as ``\udcf6``, as JSON does.
 

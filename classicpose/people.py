@@ -40,26 +40,26 @@ class People:
     found has the score 0 and lies at (0, 0).
 
     Attributes:
-        name: by which files about the image are called: ``street`` for ``street.jpg``, and
+        name: the beginning of the names of output files: ``street`` for ``street.jpg``, and
             ``walk_000000000012`` for the frame 12, counted from 0, of ``walk.mp4``.
         image_size: (w, h) of the image.
         skeleton: the keypoints' names, limbs and colours.
         keypoints: (P, K, 2) float32.
         keypoint_scores: (P, K) float32.
-        scores: (P,) float32, of the people, best first where the network tells several people apart.
-        boxes: (P, 4) float32 x1, y1, x2, y2: what a single-person network was shown, else the smallest box around
-            the keypoints found.
-        track_ids: (P,) int64, the same for a person in all frames of a video; None where nobody is tracked.
-        candidates: for each keypoint an (M, 3) float32 of x, y and score, all its peaks, whoever they belong to; None
-            unless asked for.
+        scores: (P,) float32, the people's scores; best first if the network finds several people.
+        boxes: (P, 4) float32 x1, y1, x2, y2: a single-person network's input box, else the smallest box around the
+            keypoints found.
+        track_ids: (P,) int64, the same for a person in all frames of a video; None without tracking.
+        candidates: for each keypoint an (M, 3) float32 of x, y and score of all its peaks, whichever person they belong
+            to; None unless asked for.
         heatmaps: (K, h, w) or, of affinity fields, (K + 1, h, w) with the background last; None unless asked for.
         pafs: (2 L, h, w), x and y of a limb in turn; None unless asked for.
         image_to_map: (2, 3), from the image's pixels to the cells of the maps; None without them.
         parts: by the names of ``PARTS``, (P, K, 3) float32 of x, y and score of each hand's or face's keypoints;
-            zeros for a person of whom none was found. Empty unless asked for.
+            zeros if none was found. Empty unless asked for.
         path: the image's or the video's file, camera index or URL; empty for an array.
-        frame_number: of a video's frame, from 0; None for an image.
-        time: of a video's frame, in seconds from its beginning; None where it is not known.
+        frame_number: the number of a video's frame, from 0; None for an image.
+        time: the time of a video's frame, in seconds from the video's beginning; None if it is not known.
     """
 
     name: str

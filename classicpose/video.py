@@ -36,8 +36,9 @@ class Video:
 
     Attributes:
         path: file, URL or camera index.
-        fps: rate of the chosen frames, the video's own over the step between them: written at this rate they last as
-            long as they did; where the file tells none, measured on its timestamps. None for cameras without one.
+        fps: the rate of the chosen frames: the video's own divided by the step between them, so that a video written at
+            this rate lasts as long. If the file states no rate, it is measured on the timestamps. None for cameras
+            without one.
         size: (w, h).
         length: number of chosen frames as far as the file knows, None for cameras and streams.
     """

@@ -148,12 +148,12 @@ def _parts(path: str) -> tuple[str, ...]:
 
 
 class BoxesOfPeople:
-    """Boxes of the people whom a bottom-up network finds, as a single-person network was shown them in training.
+    """Boxes of the people whom a bottom-up network finds, like those in the single-person network's training.
 
     Args:
-        predictor: finds the people, a bottom-up :class:`~classicpose.inference.Predictor`.
-        skeleton: of the single-person network: with ankles it wants whole bodies as COCO's boxes have them, without
-            them squares around the upper body as FLIC's cascades do.
+        predictor: a bottom-up ``Predictor``, which finds the people.
+        skeleton: the single-person network's. With ankles the boxes are whole bodies, like COCO's; without ankles they
+            are squares around the upper body, as FLIC's cascades need them.
     """
 
     def __init__(self, predictor: Callable[[Frame], People], skeleton: Skeleton) -> None:

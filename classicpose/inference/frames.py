@@ -32,12 +32,12 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8 BGR, upright: turned as the EXIF data or the video's metadata say.
-        name: of the files that are written about it: ``street`` for ``street.jpg``, ``walk_000000000012`` for frame 12
-            of the video ``walk.mp4``.
+        name: the beginning of the names of output files: ``street`` for ``street.jpg``, ``walk_000000000012`` for frame
+            12 of the video ``walk.mp4``.
         path: the image's or video's file or URL, or a camera's index.
-        number: of a video's frame, from 0; None for an image.
-        source: the input it belongs to, as it was given: of an image in a folder, the folder.
-        time: of a video's frame, in seconds from its beginning; None where it is not known.
+        number: the number of a video's frame, from 0; None for an image.
+        source: the input as the user gave it; for an image in a folder, the folder.
+        time: the time of a video's frame, in seconds from the video's beginning; None if it is not known.
     """
 
     image: np.ndarray
@@ -63,7 +63,7 @@ class Frames:
     """The frames of all inputs, one input after another, each time it is iterated over. Made by :func:`open_frames`.
 
     Attributes:
-        length: how many there are, as far as the videos' files know; None with a camera or a stream.
+        length: the number of frames, as the videos' files state it; None with a camera or a stream.
         names: by the path of each image, its frame's ``name``; by a video's, how those of its frames begin.
         videos: each :class:`Video` by its path, which is its frames' ``path``.
         numbered: whether the numbers at the ends of the frames' names tell all frames apart; also where no name has

@@ -30,9 +30,9 @@ class PartNetwork:
 
     Args:
         part: 'hand' or 'face'.
-        config: the config that the network was trained with, or an exported .onnx file alone.
-        checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
-        device: 'cpu', 'cuda', ...; by default a GPU where there is one.
+        config: the network's config, or an exported .onnx file alone.
+        checkpoint: its weights (.pth), or the network that tools/export_onnx.py exported (.onnx).
+        device: 'cpu', 'cuda', ...; by default a GPU if there is one.
 
     Attributes:
         names: the keys of ``People.parts`` that it fills.
@@ -57,7 +57,7 @@ class PartNetwork:
             raise UserError(f"{config} is no network for a {part}: its keypoints are not the {part}'s")
 
     def check(self, skeleton: Skeleton) -> None:
-        """Raise a UserError where people of this body model have no such part."""
+        """Raise a UserError if people of this body model have no such part."""
         missing = lacking(skeleton, self.part)
         if missing:
             raise UserError(

@@ -24,9 +24,8 @@ def load_estimator(
 ) -> Estimator:
     """The network of a file that describes itself, of the zoo, or of a config and its checkpoint.
 
-    ONNX Runtime runs .onnx files and the zoo's own models. PyTorch runs what has a config: a checkpoint, weights that
-    others released, and a model of the zoo whose settings are to be changed or that is to run on another device than
-    ONNX Runtime has.
+    ONNX Runtime runs .onnx files and the zoo's own models. PyTorch runs checkpoints with a config, weights that others
+    released, and models of the zoo with changed settings or on a device that ONNX Runtime lacks.
 
     Raises:
         UserError: when a file is missing, broken or of another model.

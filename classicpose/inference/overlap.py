@@ -16,7 +16,7 @@ _END = object()
 
 
 def prefetched(iterable: Iterable[Item], size: int) -> Iterator[Item]:
-    """The same items, of which up to ``size`` are made ahead in another thread.
+    """The same items. Another thread makes up to ``size`` of them ahead.
 
     An exception of the iterable is raised here, after the items before it. When the consumer stops early (``close``,
     an exception, Ctrl-C) at most the item in the making is finished, and a generator is closed.

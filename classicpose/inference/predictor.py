@@ -33,28 +33,29 @@ class Predictor:
     >>> people.keypoints, people.keypoint_scores
 
     Args:
-        config: the config that the model was trained with; without a checkpoint the name of a model of the zoo, or an
-            .onnx file of tools/export_onnx.py's, which needs no PyTorch.
-        checkpoint: its weights (.pth), or the network as exported by tools/export_onnx.py (.onnx).
-        boxes: for single-person networks, where these are: the name (or .onnx file) of a bottom-up network that finds
-            people, or what maps a ``Frame`` to (N, 5) x1, y1, x2, y2, score; by default ``full_image``.
-        device: 'cpu', 'cuda', ...; by default a GPU where there is one.
-        batch_size: images, or for single-person networks their boxes, at a time.
+        config: the model's config. Without a checkpoint: the name of a model of the zoo, or an .onnx file that
+            tools/export_onnx.py wrote, which needs no PyTorch.
+        checkpoint: the weights (.pth), or the network that tools/export_onnx.py exported (.onnx).
+        boxes: the source of a single-person network's boxes: the name or .onnx file of a bottom-up network, or a
+            function from a ``Frame`` to (N, 5) x1, y1, x2, y2, score. The default is the full image.
+        device: 'cpu', 'cuda', ...; by default a GPU if there is one.
+        batch_size: the number of images, or of a single-person network's boxes, at a time.
         options: ``key=value`` settings that override the config.
-        number_people_max: keep only so many people an image, those with the best scores.
-        hand, face: networks that look at everybody's hands and faces, see ``People.parts``.
-        settings: of a bottom-up network, see ``BottomUpSettings``:
+        number_people_max: keep this many people of an image, those with the best scores.
+        hand: a network for everybody's hands, see ``People.parts``.
+        face: a network for everybody's faces.
+        settings: the settings of a bottom-up network, see ``BottomUpSettings``:
             ``net_resolution``, ``scale_number``, ``maximize_positives``, ``maps``, ...
 
     Attributes:
         bottom_up: whether the network finds several people by itself.
-        skeleton: of the people.
-        net_resolution: (w, h) that images are fitted into, -1 for any; None for single-person networks.
-        decoding: how maps become people; None for single-person networks.
+        skeleton: the people's body model.
+        net_resolution: images are fitted into this (w, h), -1 for any; None for single-person networks.
+        decoding: the decoder's settings; None for single-person networks.
         parts: the keys of ``People.parts``.
 
     Raises:
-        UserError: when a file is missing, broken or of another model, or the model cannot do what is asked for.
+        UserError: when a file is missing, broken or of another model, or the model does not support a setting.
     """
 
     def __init__(

@@ -32,10 +32,10 @@ class OneEuroSmoother:
     frame before starts anew; only the last frame is remembered.
 
     Args:
-        fps: of the frames the smoother is called with, :attr:`Frames.fps`.
-        min_cutoff: in Hz, of a keypoint at rest. Lower: less jitter.
-        beta: Hz for each size a second. Higher: less lag.
-        speed_cutoff: in Hz, of the low-pass filter of the speed.
+        fps: the rate of the frames, ``Frames.fps``.
+        min_cutoff: the cutoff frequency of a keypoint at rest, in Hz. A lower value gives less jitter.
+        beta: the increase of the cutoff frequency, in Hz for each size a second. A higher value gives less lag.
+        speed_cutoff: the cutoff frequency of the low-pass filter of the speed, in Hz.
     """
 
     def __init__(self, fps: float, min_cutoff: float = 1.5, beta: float = 5.0, speed_cutoff: float = 1.0) -> None:

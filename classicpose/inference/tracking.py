@@ -94,10 +94,11 @@ class Tracker:
     matches no track gets a new id, the smallest that nobody ever had, higher scores first.
 
     Args:
-        skeleton: of the people.
-        fps: of the frames the tracker is called with, :attr:`Frames.fps`.
-        max_gap: for how many seconds somebody may be hidden and still be known again.
-        min_oks: least :func:`oks_matrix` of a match's poses, moved upon each other, by the larger area of the two.
+        skeleton: the people's body model.
+        fps: the rate of the frames, ``Frames.fps``.
+        max_gap: a person who was hidden for at most this many seconds keeps the id.
+        min_oks: a match's poses, moved upon each other, have at least this similarity (``oks_matrix``), by the larger
+            area of the two.
     """
 
     def __init__(self, skeleton: Skeleton, fps: float = USUAL_FPS, max_gap: float = 1.0, min_oks: float = 0.2) -> None:

@@ -48,7 +48,7 @@ def decode_people(
 def part_candidates(
     heatmaps: np.ndarray, skeleton: Skeleton, stride: float, settings: DecodeSettings = DECODERS['default']
 ) -> list[np.ndarray]:
-    """All peaks from which ``decode_people`` starts people, whoever they belong to in the end.
+    """All peaks from which ``decode_people`` starts people, whichever person they finally belong to.
 
     Args:
         heatmaps: (K + 1, H, W), background last, or (K, H, W).
@@ -74,7 +74,7 @@ def people_from_candidates(
     stride: float,
     settings: DecodeSettings,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The second half of ``decode_people``, which needs the maps no more."""
+    """The second half of ``decode_people``, which no longer needs the maps."""
     connections = match_one_to_one(candidates.limbs)
     members, limb_scores = assemble_people(peaks, connections, skeleton, settings.merge, settings.best_first)
     found = (members >= 0).sum(axis=1)

@@ -1,4 +1,4 @@
-"""What the network is asked to predict: Gaussian confidence maps and part affinity fields.
+"""Training targets: Gaussian confidence maps and part affinity fields.
 
 Cao et al., "Realtime multi-person 2D pose estimation using part affinity fields", CVPR 2017, equations 6 to 9.
 
@@ -36,9 +36,9 @@ def gaussian_heatmaps(
         visible: (N, K), > 0 where the keypoint is labelled.
         size: (W, H) of the maps.
         stride: input pixels a cell.
-        sigma: of the Gaussian, in input pixels.
-        released: as the authors' training code does it, instead of the paper: where Gaussians of one keypoint overlap
-            their sum clipped at 1 instead of the maximum, and Gaussians cut at 1 % of their height.
+        sigma: the standard deviation of the Gaussians, in input pixels.
+        released: repeat the authors' training code, not the paper: overlapping Gaussians of one keypoint are summed and
+            clipped at 1 (the paper takes the maximum), and Gaussians are cut at 1 % of their height.
 
     Returns:
         (K + 1, H, W) float32 in [0, 1].
@@ -92,9 +92,9 @@ def affinity_fields(
         size: (W, H) of the maps.
         stride: input pixels a cell.
         limb_width: distance from the axis to the limb's edge, in input pixels.
-        released: as the authors' training code does it, instead of the paper: the ends lie at keypoint / stride, half a
-            cell away from where the heatmaps have them, a limb extends to the box around its ends widened by one cell,
-            and a later person overwrites an earlier one.
+        released: repeat the authors' training code, not the paper: the ends lie at keypoint / stride, half a cell away
+            from the heatmaps' peaks, a limb extends to the box around its ends widened by one cell, and a later person
+            overwrites an earlier one.
 
     Returns:
         (2 L, H, W) float32, the x and the y component of a limb in turn.

@@ -19,12 +19,12 @@ class Skeleton:
     """A body model.
 
     Args:
-        name: of MMPose's metainfo, ``dataset_name``.
-        keypoints: the K keypoint names in channel order. Mirrored keypoints are called ``left_*`` and ``right_*``.
+        name: ``dataset_name`` in MMPose's metainfo.
+        keypoints: the K keypoint names in channel order. A mirror pair is named ``left_*`` and ``right_*``.
         limbs: L pairs of keypoint indices, from the keypoint nearer to the trunk to the farther one.
         sigmas: the K standard deviations of COCO's object keypoint similarity.
-        midpoints: keypoints that no annotator clicked: name -> the two keypoints whose middle it is. Such a keypoint is
-            labelled only where both of them are.
+        midpoints: keypoints that nobody annotates: name -> the two keypoints whose middle it is. A midpoint is labelled
+            only if both of them are.
         extending_limbs: indices of limbs that may join a keypoint to a person but never start one (ear to
             shoulder in OpenPose).
 
@@ -171,7 +171,7 @@ def convert_keypoints(
     """Re-order keypoints from one body model to another, by keypoint name.
 
     A keypoint that ``target`` declares as a midpoint and ``source`` lacks becomes the mean of its two keypoints, with
-    the smaller of their visibilities. A keypoint that cannot be had is (0, 0) with visibility 0.
+    the smaller of their visibilities. A keypoint that ``source`` cannot give is (0, 0) with visibility 0.
 
     Args:
         keypoints: (N, K, 2) in ``source`` order, any coordinates.
@@ -230,7 +230,7 @@ def seen_from_behind(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndar
 
 
 def observer_centric(keypoints: np.ndarray, skeleton: Skeleton | str) -> np.ndarray:
-    """Name left and right as somebody who takes everybody to face the camera would.
+    """Name left and right as if everybody faced the camera.
 
     FLIC's annotations are person-centric: a left arm is the person's own. Published results on FLIC are
     observer-centric (Sapp & Taskar's code turns the annotations round): in people seen from behind left and right

@@ -52,8 +52,8 @@ def draw_people(
 ) -> np.ndarray:
     """Draw people as coloured sticks, each person over the ones before.
 
-    A keypoint is missing where its score is 0 or at most ``score_threshold``, or where its score or
-    position is not a number. A limb is drawn where both of its keypoints are there.
+    A keypoint is missing if its score is 0 or at most ``score_threshold``, or if its score or position is not a number.
+    A limb is drawn if neither of its keypoints is missing.
 
     Args:
         image: (H, W, 3).
