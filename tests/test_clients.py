@@ -98,7 +98,7 @@ def test_label_studio(written: Path, tmp_path: Path) -> None:
 def test_the_lines_of_pandas_in_the_documentation(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(written)
     page = (REPOSITORY / 'docs/downstream.md').read_text()
-    (code,) = (block for block in re.findall('```python\n(.*?)```', page, re.DOTALL) if 'pandas' in block)
+    (code,) = (block for block in re.findall('```python\n(.*?)```', page, re.DOTALL) if 'long.csv' in block)
     names: dict = {}
     exec(code, names)
     assert names['frames']['walk.mp4'] == 5
