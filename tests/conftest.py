@@ -45,6 +45,14 @@ def own_data() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def number_of_threads() -> Iterator[None]:
+    """No test leaves more of PyTorch's threads than there were: two of them take turns where something runs beside."""
+    before = torch.get_num_threads()
+    yield
+    assert torch.get_num_threads() == before
+
+
+@pytest.fixture(autouse=True)
 def own_loggers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Loggers of runs in this process write to the error stream of the test that made them, which is closed later."""
     monkeypatch.setattr(MMLogger, '_instance_dict', OrderedDict())

@@ -6,7 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -52,8 +53,7 @@ def measure_network(name: str, files: Sequence[str], repeats: int) -> Rows:
     tensor = torch.from_numpy(inputs)
     rows = [{'network': f'{name}, PyTorch'}, *({'network': Path(file).name} for file in files)]
     for threads in (1, 2):
-        torch.set_num_threads(threads)
-        with torch.inference_mode():
+        with torch.inference_mode(), _threads_of_pytorch(threads):
             calls = [lambda: model.predict_maps(tensor)]
             sessions = [open_session(file, threads, 'cpu') for file in files]
             calls += [partial(run_session, session, _in_layout(session, inputs)) for session in sessions]
@@ -62,6 +62,16 @@ def measure_network(name: str, files: Sequence[str], repeats: int) -> Rows:
                 row[f'ms, {threads} threads'] = milliseconds
                 row[f'images/s, {threads} threads'] = 1e3 / milliseconds
     return rows
+
+
+@contextmanager
+def _threads_of_pytorch(count: int) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _in_layout(session: InferenceSession, inputs: np.ndarray) -> np.ndarray:
