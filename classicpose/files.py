@@ -21,19 +21,31 @@ def six_digits(values: np.ndarray) -> list[float]:
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` write a file under a temporary name, and rename the file when it is complete.
 
+    Links stay links, and devices and pipes are written to.
+
     Raises:
         UserError: when the system refuses.
     """
-    unfinished = path.with_name(f'{path.name}.unfinished')
+    final, unfinished = _names(path)
     try:
         try:
             write(unfinished)
-            os.replace(unfinished, path)
+            if unfinished != final:
+                os.replace(unfinished, final)
         except BaseException:
-            unfinished.unlink(missing_ok=True)
+            if unfinished != final:
+                unfinished.unlink(missing_ok=True)
             raise
     except OSError as error:
         raise UserError(f'cannot write {path} ({error.strerror or error}): give another folder') from error
+
+
+def _names(path: Path) -> tuple[Path, Path]:
+    """A file's final name and the one that it has meanwhile; the same for what is there and no file, as /dev/stdout."""
+    if path.exists() and not path.is_file():
+        return path, path
+    final = Path(os.path.realpath(path)) if path.is_symlink() else path
+    return final, final.with_name(f'{final.name}.unfinished')
 
 
 def refuse_inputs(outputs: Iterable[str | Path], inputs: Iterable[str | Path]) -> None:
@@ -64,7 +76,8 @@ class StreamedFile:
 
     What is written lies in ``<path>.unfinished``. At the end of the ``with`` block it gets its end and its name,
     whatever ended the block, Ctrl-C included: all that was predicted is there. Only where an error came before anything
-    was written it is removed, and a file that was there before stays as it was.
+    was written it is removed, and a file that was there before stays as it was. Links stay links, and devices and pipes
+    are written to at once.
 
     Args:
         start: what every such file begins with.
@@ -76,13 +89,14 @@ class StreamedFile:
 
     def __init__(self, path: str | Path, start: str = '', end: str = '') -> None:
         self._path = Path(path)
-        self._unfinished = Path(f'{path}.unfinished')
         self._start, self._end = start, end
 
     def __enter__(self) -> StreamedFile:
         make_folder(self._path.parent)
         if self._path.is_dir():
             raise UserError(f'{self._path} is a folder: give the name of a file')
+        self._final, self._unfinished = _names(self._path)
+        self._replaces = self._final != self._unfinished
         with self._explained():
             # No buffer, so that it is known what has been written.
             self._file = open(self._unfinished, 'wb', buffering=0)
@@ -90,9 +104,10 @@ class StreamedFile:
                 self._append(self._start)
             except BaseException:
                 self._file.close()
-                self._unfinished.unlink()
+                if self._replaces:
+                    self._unfinished.unlink()
                 raise
-        self._whole = self._file.tell()
+        self._note_whole()
         self._written = False
         return self
 
@@ -100,11 +115,14 @@ class StreamedFile:
         """Append a whole entry, or nothing for an image without one."""
         with self._explained():
             self._append(entry)
-        self._whole = self._file.tell()
+        self._note_whole()
         self._written = True
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         with self._explained(), self._file:
+            if not self._replaces:
+                self._append(self._end)
+                return
             if error is not None and not self._written:
                 self._unfinished.unlink()
                 return
@@ -112,7 +130,11 @@ class StreamedFile:
             self._file.seek(self._whole)
             self._file.truncate()
             self._append(self._end)
-            os.replace(self._unfinished, self._path)
+            os.replace(self._unfinished, self._final)
+
+    def _note_whole(self) -> None:
+        if self._replaces:
+            self._whole = self._file.tell()
 
     def _append(self, entry: str | bytes) -> None:
         rest = memoryview(entry.encode(errors='backslashreplace') if isinstance(entry, str) else entry)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -41,7 +42,8 @@ class Meter:
         file: TextIO | None = None,
         between_lines: float = _BETWEEN_LINES,
     ) -> None:
-        self._file = file or sys.stderr
+        # A stream that was closed before the program began is None.
+        self._file = file or sys.stderr or io.StringIO()
         console = Console(file=self._file)
         self._terminal = self._file.isatty() and console.is_interactive
         self._progress = Progress(
@@ -54,8 +56,8 @@ class Meter:
             auto_refresh=False,
             speed_estimate_period=_SPEED_IS_OF,
             transient=True,
-            redirect_stdout=sys.stdout.isatty(),
-            redirect_stderr=sys.stderr.isatty(),
+            redirect_stdout=bool(sys.stdout) and sys.stdout.isatty(),
+            redirect_stderr=bool(sys.stderr) and sys.stderr.isatty(),
             disable=not self._terminal,
         )
         self._task = self._progress.add_task(label, total=total, note='', unit=unit)

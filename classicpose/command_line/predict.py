@@ -164,8 +164,8 @@ def _model_and_inputs(parser: argparse.ArgumentParser, arguments: list[str]) -> 
 
 def _joined(arguments: Sequence[str]) -> list[str]:
     """``--net_resolution -1x368`` as OpenPose's users write it; argparse would take ``-1x368`` for an option."""
-    line = re.sub(r'(?m)^--net_resolution\n-', '--net_resolution=-', '\n'.join(arguments))
-    return line.split('\n') if arguments else []
+    line = re.sub(r'(?:^|(?<=\0))--net_resolution\0-', '--net_resolution=-', '\0'.join(arguments))
+    return line.split('\0') if arguments else []
 
 
 def _positive(text: str) -> int:

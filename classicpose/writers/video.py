@@ -37,7 +37,8 @@ class VideoFile:
     With PyAV an .mp4 is H.264, which browsers play, and may have a variable rate.
 
     The file has its final name from the first frame on, and is closed however the block is left: after Ctrl-C or an
-    error it holds the frames so far and can be played. Without a frame no file is made, and an older one stays.
+    error it holds the frames so far and can be played, or is removed where it holds none. Without a frame no file is
+    made, and an older one stays.
 
     The first frame gives the size. Others are scaled into it, their aspect kept, on black. The encoders need even
     sides: of an odd one the last column or row is lost.
@@ -81,10 +82,14 @@ class VideoFile:
         if self._encoder is None:
             return
         encoder, self._encoder = self._encoder, None
-        encoder.close()
-        # OpenCV does not tell when writing fails.
-        with capture_of(str(self.path)) as capture:
-            stored = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+        try:
+            encoder.close()
+        finally:
+            # OpenCV does not tell when writing fails.
+            with capture_of(str(self.path)) as capture:
+                stored = max(int(capture.get(cv2.CAP_PROP_FRAME_COUNT)), 0)
+            if not stored:
+                self.path.unlink(missing_ok=True)
         if stored != self.written:
             raise UserError(
                 f'video {self.path} holds {stored} of {self.written} frames; check that there is room on the disk'
