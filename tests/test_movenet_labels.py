@@ -159,7 +159,7 @@ def test_goes_on_after_an_interruption(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ('folder', 'expected'),
-    [('missing', 'is no folder of photographs'), ('.', 'holds no photographs'), ('photographs', 'does not exist')],
+    [('missing', 'is no folder of photographs'), ('.', 'has no photographs'), ('photographs', 'does not exist')],
 )
 def test_mistakes_are_told_in_one_line(tmp_path: Path, folder: str, expected: str) -> None:
     (tmp_path / 'photographs').mkdir()
