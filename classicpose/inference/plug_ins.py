@@ -1,4 +1,4 @@
-"""The one door to PyTorch: :mod:`custom_modules.prediction`, for who has the plug-ins installed."""
+"""The only way to PyTorch: ``custom_modules.prediction``, if the plug-ins are installed."""
 
 from __future__ import annotations
 

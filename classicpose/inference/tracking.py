@@ -36,8 +36,8 @@ def oks_matrix(
 ) -> np.ndarray:
     """COCO's object keypoint similarity of each two people, from 0 to 1.
 
-    Summed over the keypoints that both have, and divided by the number of keypoints of the one who has fewer. With
-    detections that have all keypoints, and people with labels, it is COCO's own.
+    The sum over the keypoints that both people have, divided by the smaller of their numbers of keypoints. For
+    detections with all keypoints and annotated people it is COCO's own.
 
     Args:
         keypoints: (P, K, 2), or (P, Q, K, 2) to be compared with each of the others.
@@ -87,11 +87,12 @@ class _Track:
 class Tracker:
     """Gives people the same id in each frame of a video: call it with each frame's people, in order.
 
-    A Kalman filter expects each track at a velocity that is forgotten by and by, with an error that grows with the time
-    since it was last seen. Each pair of a track and a person, the most likely first, is matched if both are still free:
-    likely by the Gaussian density of how far all keypoints together are from where they are expected, by the similarity
-    of the poses, by the share of the person's keypoints that the track ever had, and by the person's score. Whoever
-    matches no track gets a new id, the smallest that nobody ever had, higher scores first.
+    A Kalman filter predicts each track's place from its velocity, which decays, with an error that grows with the time
+    since the track was last seen. The tracker takes the pairs of a track and a person in the order of their likelihood
+    and matches those whose track and person are both still free. The likelihood is the product of the Gaussian density
+    of the keypoints' distance from the predicted place, the similarity of the poses, the share of the person's
+    keypoints that the track ever had, and the person's score. A person without a match gets the smallest id that was
+    never used, higher scores first.
 
     Args:
         skeleton: the people's body model.

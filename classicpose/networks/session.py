@@ -39,7 +39,7 @@ def open_session(path: str | Path, threads: int = 0, device: str | None = None) 
         device: 'cpu', or 'cuda' for nothing else than a GPU.
 
     Raises:
-        UserError: when the file is missing or broken or has its weights in other files, or the device cannot be had.
+        UserError: when the file is missing or broken or has its weights in other files, or the device is not available.
     """
     import onnxruntime
 

@@ -42,7 +42,7 @@ def serve(models: Mapping[str, tuple[str, ...]], host: str, port: int, folder: P
         folder: for uploads and results.
 
     Raises:
-        UserError: when the address cannot be had.
+        UserError: when the address is not available.
     """
     os.environ['GRADIO_TEMP_DIR'] = str(folder / 'uploads')
     page = make_page(models, folder)

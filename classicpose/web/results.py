@@ -109,7 +109,7 @@ def look_at(upload: str | Path, settings: Settings, folder: Path) -> Results:
 
     Raises:
         UserError: when the file is broken or too large, or the model cannot be loaded; names the file without its
-            folder, which means nothing to who uploaded it.
+            folder, which means nothing to a visitor.
     """
     try:
         return _look_at(Path(upload), settings, folder)

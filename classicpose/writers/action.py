@@ -44,8 +44,8 @@ def action_sample(recording: Recording) -> dict:
     """A sample for PYSKL: ``frame_dir``, the video's name, ``total_frames`` T, ``img_shape`` and ``original_shape``
     (h, w), ``label`` -1, ``keypoint`` (M, T, V, 2) and ``keypoint_score`` (M, T, V) float32, 0 where nothing was found.
 
-    M is the largest number of people at a time, each from the first frame to the last: whoever comes later may have the
-    place of somebody who has left. It is at least 1.
+    M is the largest number of people at a time, at least 1. A person has one place from the first to the last frame,
+    and a later person may take the place of a person who has left.
     """
     places, count = _places(recording.spans())
     keypoints = np.zeros((max(count, 1), len(recording.frames), len(COCO17.keypoints), 3), np.float32)

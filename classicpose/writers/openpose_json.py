@@ -78,9 +78,9 @@ def openpose_people(
 ) -> dict:
     """What OpenPose would write about an image.
 
-    Keypoints are converted by name. The neck and the middle of the hips are made of the two shoulders and hips where
-    the network does not find them itself; what cannot be had is 0, 0, 0. ``person_id`` is the person's track, or -1.
-    ``part_candidates`` are there where ``people`` has candidates.
+    Keypoints are converted by name. If the network does not find the neck and the middle of the hips itself, they are
+    made of the two shoulders and hips; keypoints that the network lacks are 0, 0, 0. ``person_id`` is the person's
+    track, or -1. ``part_candidates`` are there if ``people`` has candidates.
 
     Args:
         layout: ``coco18``, ``body25`` or ``mpi15``, the order of the keypoints.
@@ -145,7 +145,7 @@ def scale_keypoints(
 
 
 def converted_people(people: People, target: Skeleton) -> np.ndarray:
-    """(P, K, 3): x, y and score of the keypoints of another body model. Keypoints that cannot be had are 0, 0, 0.
+    """(P, K, 3): x, y and score of the keypoints of another body model. Missing keypoints are 0, 0, 0.
 
     Raises:
         UserError: when the two body models have no keypoint in common.

@@ -27,13 +27,14 @@ _MAIN_DISTANCE = 0.3
 class BottomUpCocoDataset(BaseCocoStyleDataset):
     """COCO-format keypoints, all people of an image together.
 
-    In training there is one sample for every main person, centred on that person, with all other people still targets;
-    in testing one for every image, people or not. Keypoints are converted to ``skeleton``, which makes the neck.
+    In training there is one sample for every main person, centred on that person; all other people are targets too. In
+    testing there is one sample for every image, with or without people. Keypoints are converted to ``skeleton``, which
+    makes the neck.
 
     A sample holds the image's ``height`` and ``width``, ``keypoints`` (N, K, 2) in the image's pixels,
     ``keypoints_visible`` (N, K) in {0, 1} and ``bbox`` (N, 4), x and y of two corners; a training sample also
-    ``annotated_keypoints`` (K,) bool, those that can be had from the annotations at all, ``main_center`` (2,),
-    ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels about which nothing is known:
+    ``annotated_keypoints`` (K,) bool, the keypoints that the annotations can give, ``main_center`` (2,),
+    ``main_height`` and ``ignore``, the compressed run lengths (or None) of the pixels without complete annotations:
     people without keypoints, and crowds less the people annotated in them.
 
     Args:

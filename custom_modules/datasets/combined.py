@@ -22,10 +22,10 @@ from .coco import main_keypoints
 class BottomUpPeopleDataset(BaseCocoStyleDataset):
     """The people of a dataset of single people, such as LSP's or FLIC's, for networks that find everybody.
 
-    One sample for every annotated person with enough keypoints, in whom it is centred; other people annotated in the
-    same image are targets too. A sample holds what ``BottomUpCocoDataset``'s does, with ``main_height`` the longer
-    side of the box around the main person's keypoints, and ``ignore`` None: whoever else is in the image is not
-    annotated, so let the pipeline's ``IgnoreOutsidePeople`` hide what is not near the annotated people.
+    There is one sample for every annotated person with enough keypoints, centred on that person; other people annotated
+    in the same image are targets too. A sample holds the same as ``BottomUpCocoDataset``'s, with ``main_height`` the
+    longer side of the box around the main person's keypoints, and ``ignore`` None. Other people in the image are not
+    annotated, so let ``IgnoreOutsidePeople`` in the pipeline mask what is not near the annotated people.
 
     Args:
         dataset: the config of a dataset whose samples have ``img_path``, ``keypoints`` (1, k, 2) and

@@ -59,8 +59,8 @@ class FlicDataset(BaseCocoStyleDataset):
     A sample holds, besides MMPose's metainfo (``flip_indices``, ...):
 
     - ``img_path``; ``img_id``, the image's number, the same for people of one image; ``id``, the person's row;
-    - ``keypoints`` (1, K, 2) float32 in the image's pixels, and ``keypoints_visible`` (1, K) float32: 1 where
-      labelled, be it hidden or outside the image;
+    - ``keypoints`` (1, K, 2) float32 in the image's pixels, and ``keypoints_visible`` (1, K) float32: 1 if
+      labelled, also when hidden or outside the image;
     - ``bbox`` (1, 4) float32, the ``person_box``, ``bbox_score`` (1,), and ``torso_box`` (1, 4) float32 as
       annotated, which no transform moves.
 

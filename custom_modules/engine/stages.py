@@ -29,11 +29,11 @@ _FINISHED = 'finished'
 
 @HOOKS.register_module()
 class NextStageHook(Hook):
-    """What the stages of a :class:`DeepPoseCascade` learn from the validation people, whom they were not trained on.
+    """Fits a ``DeepPoseCascade`` to the validation people, on whom its stages were not trained.
 
-    Before a later stage is trained, it gets the weights of the stage before it, and the errors of the stages before it
-    are measured. After each validation the stage's trust is chosen. All is in the checkpoints. Validation itself judges
-    the stage trusted wholly.
+    Before the training of a later stage the hook copies the weights of the stage before it, and measures the errors of
+    the earlier stages. After each validation it chooses the stage's trust. The checkpoints hold all of this. Validation
+    itself measures the stage with a trust of 1.
     """
 
     def __init__(self) -> None:

@@ -67,13 +67,13 @@ class CheckedCocoMetric(CocoMetric):
 class BodyCocoMetric(CheckedCocoMetric):
     """COCO's average precision for people of any body model, ranked by the scores their assembly gave them.
 
-    Predictions are converted to the annotated keypoints first, so the neck is never evaluated. Differs from MMPose's
-    CocoMetric, besides, in three points: it evaluates the images it has seen, so that a dataset's ``indices`` work; a
-    network that has found nobody yet scores 0 instead of crashing; and nothing is suppressed, as bottom-up people do
-    not overlap by construction.
+    The metric first converts predictions to the annotated keypoints, so the neck is never evaluated. Three other points
+    differ from MMPose's CocoMetric: it evaluates the images it has seen, so that a dataset's ``indices`` work; a
+    network that finds nobody scores 0 instead of crashing; and there is no suppression, because bottom-up people do not
+    overlap by construction.
 
-    COCO looks at places alone: a guessed keypoint, whose score is 0, counts as one that was found, and one that is
-    missing, at (0, 0), as one found far away.
+    COCO evaluates places only: a guessed keypoint, whose score is 0, counts as found, and a missing keypoint, at
+    (0, 0), as found far away.
 
     Args:
         ann_file: the annotation file.

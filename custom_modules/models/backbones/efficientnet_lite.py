@@ -42,7 +42,7 @@ class EfficientNetLite(BaseModule):
         norm_eval: batch norm keeps its statistics in training.
 
     Raises:
-        UserError: from ``init_weights``, when the weights cannot be had or do not fit.
+        UserError: from ``init_weights``, when the weights are not available or do not fit.
     """
 
     def __init__(

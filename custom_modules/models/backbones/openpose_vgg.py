@@ -31,7 +31,7 @@ class OpenPoseVGG(BaseModule):
         prelu: the last three layers have PReLUs, as in the network of 2019.
 
     Raises:
-        UserError: from ``init_weights``, when the weights cannot be had or do not fit.
+        UserError: from ``init_weights``, when the weights are not available or do not fit.
     """
 
     def __init__(self, weights: str | None = 'imagenet', prelu: bool = False, init_cfg: dict | None = None) -> None:

@@ -11,13 +11,13 @@ from .batch_heads import BatchRTMCCHead
 
 @MODELS.register_module()
 class ConfidentRTMCCHead(BatchRTMCCHead):
-    """MMPose's RTMCCHead that predicts the place which is right most probably, and scores that say how sure it is.
+    """MMPose's RTMCCHead whose scores measure how certain the predicted place is.
 
-    SimCC's logits give the probability of every bin along x and y. Their highest value, which MMPose's decoder takes
-    for the score, means little, as they are free to rise and fall together; and the most probable bin need not have
-    much beside it. In prediction this head puts out, for every bin, how similar the keypoint is expected to be to one
-    there: the mean of a Gaussian as wide as the target's. The decoder takes the highest. It is 1 where the network is
-    as sure as its target, near 0 where the keypoint may be anywhere.
+    SimCC's logits give the probability of every bin along x and y. MMPose's decoder takes their highest value for the
+    score. That value means little, because all logits can rise and fall together, and the bins beside the most probable
+    one may have little probability. In prediction this head outputs, for every bin, the expected similarity of the
+    keypoint to a keypoint there: the mean of a Gaussian as wide as the target's. The decoder takes the highest. It is 1
+    if the network is as certain as its target, and near 0 if the keypoint may be anywhere.
     """
 
     def __init__(self, *args: object, **kwargs: object) -> None:

@@ -38,9 +38,9 @@ class DeepPoseCascade(BaseModel):
     and regresses the joint in it. Later stages are trained on crops around simulated predictions: truth plus an error
     drawn from the normal distribution of the previous stage's errors on people it was not trained on.
 
-    A later stage sees little but its joint, and a hidden one is better placed by those who saw more. So it moves a
-    joint only a share of the way to where it finds it, its ``trust``: the share with which people it was not trained
-    on, each joint with its mirror image, are located best.
+    A later stage sees little but its joint, and a stage that saw more locates a hidden joint better. So a later stage
+    moves a joint only a share of the way to its own prediction. This share, the ``trust``, is the one that locates the
+    joint and its mirror image best on people whom the stage was not trained on.
 
     Inputs are full images (B, C, H, W); a sample's ``gt_instances`` hold ``bboxes`` (1, 4), the person's square box,
     and in training ``keypoints`` (1, K, 2) and ``keypoints_visible`` (1, K), all in the image's pixels.
