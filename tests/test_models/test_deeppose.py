@@ -321,7 +321,7 @@ def test_a_stage_begins_as_the_one_before() -> None:
 
 def test_only_the_last_stage_learns() -> None:
     model = cascade(stage(), stage(24, side=1.0)).train()
-    with pytest.raises(UserError, match='needs a NextStageHook'):
+    with pytest.raises(UserError, match='add a NextStageHook'):
         model.loss(*people())
     model.error_covariance += 0.01 * torch.eye(2)
     assert not any(module.training for module in model.stages[0].modules())
