@@ -152,8 +152,8 @@ def _leave(status: int) -> NoReturn:
     if _connected() is not None:
         # An ordinary exit would wait for the partners, or abort on their connections and lose the
         # status.
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):
+            stream.flush()
         os._exit(status)
     sys.exit(status)
 
