@@ -6,6 +6,7 @@ python tools/document_settings.py
 from __future__ import annotations
 
 import argparse
+import functools
 import inspect
 import itertools
 import os
@@ -103,7 +104,11 @@ def _is_of(kind: type, path: tuple[str, ...], value: object) -> bool:
         return False
     if kind in (DecodeSettings, CascadeStage):
         return path[:-1] == ('model', 'stages') if kind is CascadeStage else path[-2:] == ('decoder', 'decoder')
-    return any(key in value and resolve(value[key]) is kind for key in ('type', 'constructor', 'ema_type'))
+    return any(key in value and _resolved(value[key]) is kind for key in ('type', 'constructor', 'ema_type'))
+
+
+# Each name is looked for in all registries, and there are thousands.
+_resolved = functools.cache(resolve)
 
 
 def _description(
