@@ -46,6 +46,7 @@ def evaluate(args: argparse.Namespace) -> None:
 
     from classicpose.images import read_image
     from classicpose.paf import decode_people
+    from classicpose.progress import tracked
     from classicpose.skeletons import COCO17, OPENPOSE18
     from custom_modules.benchmark.released_network import ReleasedNetwork
     from custom_modules.datasets.annotations import load_annotation_file
@@ -56,7 +57,7 @@ def evaluate(args: argparse.Namespace) -> None:
     entries = load_annotation_file(str(annotations), COCO17)['images']
     people = {name: [] for name in settings}
     seconds = dict.fromkeys(settings, 0.0)
-    for number, entry in enumerate(entries, start=1):
+    for entry in tracked(entries, 'images', len(entries)):
         image = read_image(str(Path(args.coco, f'{args.split}2017', entry['file_name'])))
         maps = network.maps(image)
         for name, values in settings.items():
@@ -66,8 +67,6 @@ def evaluate(args: argparse.Namespace) -> None:
             keypoints = np.where(keypoints.any(axis=-1, keepdims=True), network.to_image(keypoints, image), 0)
             found = dict(keypoints=keypoints, keypoint_scores=scores, bbox_scores=instance_scores)
             people[name].append(dict(id=[], img_id=entry['id'], pred_instances=found, gt_instances={}))
-        print(f'\r{number} of {len(entries)} images', end='', file=sys.stderr)
-    print(file=sys.stderr)
 
     print(f'{"decoder":>30}     AP   AP50   AP75     AR  ms an image')
     for name in settings:

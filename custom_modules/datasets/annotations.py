@@ -44,7 +44,7 @@ def load_annotation_file(path: str, annotated: Skeleton, evaluated: bool = False
     if not exists(path):
         raise UserError(
             f'annotation file {path} does not exist; put the dataset there or point data_root at it '
-            '(docs/training.md; the environment variable CLASSICPOSE_DATA moves the data folder)'
+            '(docs/data_and_runs.md says where from; the environment variable CLASSICPOSE_DATA moves the data folder)'
         )
     try:
         with open(path, 'rb') as file:
