@@ -152,6 +152,7 @@ class PoseRunner(Runner):
         """As Runner's. UserError when the file is a checkpoint but not of a training that can go on."""
         try:
             super().resume(filename, *args, **kwargs)
+            _check_state(self.optim_wrapper.state_dict())
         except UserError:
             raise
         except Exception as error:
@@ -169,6 +170,14 @@ class PoseRunner(Runner):
         """As Runner's. UserError when the file is not a checkpoint."""
         with explained_loading(filename):
             return super().load_checkpoint(filename, *args, **kwargs)
+
+
+def _check_state(state: dict) -> None:
+    """What an optimizer keeps of its weights, and its settings, are numbers and tensors; PyTorch takes anything."""
+    kept = [*state.get('state', {}).values(), *state.get('param_groups', [])]
+    for name, value in (entry for group in kept for entry in group.items()):
+        if isinstance(value, (dict, str, bytes)) and name not in ('name', 'param_names'):
+            raise TypeError(f"the optimizer's {name} is a {type(value).__name__}")
 
 
 def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -> DataLoader:

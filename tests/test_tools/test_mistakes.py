@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -211,12 +213,20 @@ def test_a_division_by_zero_in_the_first_iteration(
         launch.train(config, work_dir=tmp_path, validate=False)
 
 
-@pytest.mark.parametrize('count', [10**400, -1, 2**62, 1.5, None])
-def test_a_checkpoint_with_an_impossible_count(
-    config: Path, trained: Path, tmp_path: Path, mistake: Mistake, count: object
+@pytest.mark.parametrize(
+    ('where', 'what'),
+    [
+        *(('meta.iter', count) for count in (10**400, -1, 2**62, 1.5, None)),
+        ('optimizer.param_groups.0.lr', {}),
+        ('optimizer.state.0', {'momentum_buffer': {}}),
+    ],
+)
+def test_a_checkpoint_with_an_impossible_state(
+    config: Path, trained: Path, tmp_path: Path, mistake: Mistake, where: str, what: object
 ) -> None:
     checkpoint = torch.load(trained / 'epoch_1.pth', weights_only=False)
-    checkpoint['meta']['iter'] = count
+    *groups, last = (int(part) if part.isdecimal() else part for part in where.split('.'))
+    functools.reduce(operator.getitem, groups, checkpoint)[last] = what
     torch.save(checkpoint, tmp_path / 'odd.pth')
     message = mistake(launch.train, config, work_dir=tmp_path, resume=tmp_path / 'odd.pth', validate=False)
     assert 'odd.pth cannot be resumed from' in message
