@@ -85,9 +85,9 @@ def accepted_keys(path: KeyPath, group: Mapping) -> set[str] | None:
     if len(path) == 1:
         return _top_level_keys(path[0])
     if path[-1] == 'decoder':
-        return accepted_arguments(DecodeSettings) | {'base'}
+        return accepted_arguments(DecodeSettings) | {'base', *group}
     if path[-2] == 'stages':
-        return accepted_arguments(resolve('CascadeStage'))
+        return accepted_arguments(resolve('CascadeStage')) | set(group)
     if path[-1] in _OPEN_GROUPS:
         return None
     return set(group)
