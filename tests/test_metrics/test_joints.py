@@ -168,7 +168,7 @@ def test_mistakes_are_explained() -> None:
     for metric in (PDJ(), PCP()):
         with pytest.raises(UserError, match='check keypoints_visible'):
             evaluate(metric, samples(pred, np.full_like(gt, np.nan)))
-        with pytest.raises(UserError, match='nobody among 0 people'):
+        with pytest.raises(UserError, match='none of 0 people'):
             metric.evaluate(0)
 
 
