@@ -25,6 +25,7 @@ _TRUNCATED = 0.9
 # Frames a second. What claims more has no rate: it is the clock's, 1,000 ticks a second in WebM, 90,000 in streams.
 _FASTEST = 250.0
 _WATCHED = 60  # frames of a stream, whose end nobody waits for, from which its rate is measured
+_LAST_CAMERA = 2**31 - 1  # OpenCV's numbers end there
 _TIMEOUT = 10_000  # milliseconds without an answer
 # OpenCV 5 has moved the functions.
 _LOGGING = cv2 if hasattr(cv2, 'getLogLevel') else cv2.utils.logging
@@ -95,7 +96,10 @@ def open_video(path: str, chosen: slice = slice(0, None, 1)) -> Video:
         fps, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     if not found:
         if path.isdecimal():
-            raise UserError(f'camera {path} cannot be opened; check that it is connected and nobody else uses it')
+            raise UserError(
+                f'camera {path} cannot be opened; check that it is connected and nobody else uses it, or give a folder '
+                f'of that name as ./{path}'
+            )
         if _is_stream(path):
             raise UserError(
                 f'video {path} cannot be opened; download it and give the file'
@@ -158,7 +162,7 @@ def capture_of(path: str, settings: Sequence[int] = ()) -> Iterator[cv2.VideoCap
 def _open(capture: cv2.VideoCapture, path: str, settings: Sequence[int] = ()) -> None:
     with quiet():
         if path.isdecimal():
-            capture.open(int(path))
+            capture.open(min(int(path), _LAST_CAMERA))
         elif _is_stream(path):
             limits = (cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _TIMEOUT)
             capture.open(path, cv2.CAP_ANY, (*limits, *settings))

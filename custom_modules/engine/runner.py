@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from .hooks.screen import ScreenHook
 from .scalars import LazyMessageHub
 from .screen import keep_short
 
+_WORKERS_A_CORE = 32
 # DataLoader refuses these without worker processes.
 _OF_WORKERS = ('persistent_workers', 'prefetch_factor', 'timeout')
 
@@ -181,7 +183,14 @@ def _check_state(state: dict) -> None:
 
 
 def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -> DataLoader:
-    """MMEngine's ``Runner.build_dataloader``, also without worker processes, and made for a GPU where there is one."""
+    """MMEngine's ``Runner.build_dataloader``, also without worker processes, and made for a GPU where there is one.
+
+    Raises:
+        ValueError: for so many worker processes that the machine would stand still.
+    """
+    workers, cores = settings.get('num_workers') if isinstance(settings, dict) else 0, os.cpu_count() or 1
+    if isinstance(workers, int) and workers > _WORKERS_A_CORE * cores:
+        raise ValueError(f'num_workers={workers} is too many for {cores} cores: give one or two a core')
     if isinstance(settings, dict) and torch.cuda.is_available():
         # From page-locked memory a GPU copies while the program goes on.
         settings.setdefault('pin_memory', True)

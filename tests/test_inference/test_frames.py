@@ -198,6 +198,7 @@ def test_a_truncated_video_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixt
         (['notes.txt'], r'notes\.txt is neither an image nor a video by its ending; known are .*\.jpg .*\.mp4'),
         (['broken.mp4'], r'video broken\.mp4 cannot be opened or has no frame'),
         (['77'], 'camera 77 cannot be opened'),
+        (['9' * 99], 'camera 9{99} cannot be opened.* give a folder of that name as ./9{99}'),
         (['http://127.0.0.1:9/street.jpg'], r'street\.jpg cannot be read \(.*refused\); download it and give the file'),
         (['http://127.0.0.1:9/walk.mp4'], r'walk\.mp4 cannot be opened; download it and give the file'),
         (['http://[/street.jpg'], 'Invalid'),

@@ -104,6 +104,7 @@ def test_a_wrong_setting_in_the_config(
     [
         ('train_dataloader.batch_size=0', 'config train_dataloader: ValueError: batch_size should be a positive'),
         ('train_dataloader.num_workers=-1', 'config train_dataloader: ValueError: num_workers'),
+        ('train_dataloader.num_workers=999999', 'config train_dataloader: ValueError: num_workers=999999 is too many'),
         ('model.backbone.depth=x', 'config model.backbone (ResNet): KeyError'),
         ('model.backbone.depth=None', 'config model.backbone (ResNet): KeyError'),
         ('model.head.in_channels=None', 'config model.head (RegressionHead): '),
