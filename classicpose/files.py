@@ -97,6 +97,7 @@ class StreamedFile:
             raise UserError(f'{self._path} is a folder: give the name of a file')
         self._final, self._unfinished = _names(self._path)
         self._replaces = self._final != self._unfinished
+        self._whole = 0  # bytes of whole entries
         with self._explained():
             # No buffer, so that it is known what has been written.
             self._file = open(self._unfinished, 'wb', buffering=0)
@@ -107,7 +108,6 @@ class StreamedFile:
                 if self._replaces:
                     self._unfinished.unlink()
                 raise
-        self._note_whole()
         self._written = False
         return self
 
@@ -115,7 +115,6 @@ class StreamedFile:
         """Append a whole entry, or nothing for an image without one."""
         with self._explained():
             self._append(entry)
-        self._note_whole()
         self._written = True
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
@@ -132,14 +131,12 @@ class StreamedFile:
             self._append(self._end)
             os.replace(self._unfinished, self._final)
 
-    def _note_whole(self) -> None:
-        if self._replaces:
-            self._whole = self._file.tell()
-
     def _append(self, entry: str | bytes) -> None:
-        rest = memoryview(entry.encode(errors='backslashreplace') if isinstance(entry, str) else entry)
+        contents = entry.encode(errors='backslashreplace') if isinstance(entry, str) else entry
+        rest = memoryview(contents)
         while rest:
             rest = rest[self._file.write(rest) :]
+        self._whole += len(contents)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

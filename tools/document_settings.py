@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import functools
 import inspect
-import itertools
 import os
 import re
 import sys
@@ -80,10 +79,10 @@ def _section(title: str, kinds: set[type], configs: Mapping[str, Config]) -> Ite
     bare = []
     for kind in sorted(kinds, key=lambda kind: kind.__name__):
         settings = settings_of(kind)
-        for place in itertools.islice(_places(kind, configs), bool(settings)):
-            yield from _description(kind, settings, *place)
         if not settings:
             bare.append(f'`{kind.__name__}`')
+        elif place := next(_places(kind, configs), None):
+            yield from _description(kind, settings, *place)
     if bare:
         yield from ('', _filled(f'Without settings of their own: {", ".join(bare)}.'))
 

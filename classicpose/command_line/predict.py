@@ -134,6 +134,8 @@ def parse_args(arguments: Sequence[str], program: str) -> argparse.Namespace:
         parser.error(f'--detector_weights needs --boxes {_DETECTOR}')
     if args.part_candidates and not args.write_json:
         parser.error('--part_candidates needs --write_json')
+    if args.look_every > 1 and (args.write_heatmaps or args.write_maps or args.part_candidates):
+        parser.error('--look_every: frames that the network does not look at have no heatmaps, maps and candidates')
     for part in ('hand', 'face'):
         if getattr(args, f'{part}_model') and not getattr(args, part):
             parser.error(f'--{part}_model needs --{part}')
@@ -196,15 +198,12 @@ def main(arguments: Sequence[str], program: str) -> None:
 
 
 def predict(args: argparse.Namespace, unreadable: list) -> int:
-    from ..errors import UserError
     from ..files import refuse_inputs
     from ..inference import boxes
     from ..inference.frames import open_frames
     from ..inference.predictor import Predictor
     from ..inference.run import run
 
-    if args.look_every > 1 and (args.write_heatmaps or args.write_maps or args.part_candidates):
-        raise UserError('--look_every: frames that the network does not look at have no heatmaps, maps and candidates')
     frames = open_frames(args.inputs, args.frame_first, args.frame_last, args.frame_step, unreadable)
     networks = (args.config, args.checkpoint, args.boxes, args.detector_weights, *(args.hand_model or ()))
     refuse_inputs(_outputs(args, frames), filter(None, (*frames.names, *networks, *(args.face_model or ()))))

@@ -188,13 +188,15 @@ def build_loader(settings: DataLoader | dict, *args: object, **kwargs: object) -
     Raises:
         ValueError: for so many worker processes that the machine would stand still.
     """
-    workers, cores = settings.get('num_workers') if isinstance(settings, dict) else 0, os.cpu_count() or 1
+    if not isinstance(settings, dict):
+        return Runner.build_dataloader(settings, *args, **kwargs)
+    workers, cores = settings.get('num_workers'), os.cpu_count() or 1
     if isinstance(workers, int) and workers > _WORKERS_A_CORE * cores:
         raise ValueError(f'num_workers={workers} is too many for {cores} cores: give one or two a core')
-    if isinstance(settings, dict) and torch.cuda.is_available():
+    if torch.cuda.is_available():
         # From page-locked memory a GPU copies while the program goes on.
         settings.setdefault('pin_memory', True)
-    if isinstance(settings, dict) and not settings.get('num_workers'):
+    if not workers:
         settings = type(settings)({key: value for key, value in settings.items() if key not in _OF_WORKERS})
     return Runner.build_dataloader(settings, *args, **kwargs)
 

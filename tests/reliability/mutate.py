@@ -6,7 +6,6 @@ python tests/reliability/mutate.py --cases 2000
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import random
 import shutil
@@ -49,12 +48,11 @@ def mutate(
 
     sound = folder / 'sound'
     sound.mkdir()
-    with contextlib.chdir(sound) if hasattr(contextlib, 'chdir') else _changed_to(sound):
-        make_inputs(sound)
-        silent = Path(os.devnull)
-        process = copies.start(train_once, sound, folder=sound, output=silent, errors=silent)
-        process.join()
-        assert process.exitcode == 0
+    make_inputs(sound)
+    silent = Path(os.devnull)
+    process = copies.start(train_once, sound, folder=sound, output=silent, errors=silent)
+    process.join()
+    assert process.exitcode == 0
     names = kinds or list(KINDS)
     problems, ends = [], Counter()
     for case in range(seed, seed + cases):
@@ -72,16 +70,6 @@ def mutate(
             if tell:
                 print(problems[-1], flush=True)
     return problems, ends
-
-
-@contextlib.contextmanager
-def _changed_to(folder: Path):
-    before = Path.cwd()
-    os.chdir(folder)
-    try:
-        yield
-    finally:
-        os.chdir(before)
 
 
 if __name__ == '__main__':
